@@ -35,6 +35,7 @@ from sevensteps.doctor.identify_loss import (
 )
 from sevensteps.doctor.kind_of_task import (
     accuracy_of_positions,
+    answered_positions,
     are_signs,
     balanced_skill,
     class_indices,
@@ -627,6 +628,9 @@ class Case:
     def _balanced_skill(self) -> float | None:
         """`balanced_skill` on the sample; None of what are no classes."""
         output, target = self.train_outputs, targets_of(self.examples)
+        if self.task in ("tokens", "dense") and output is not None and target is not None:
+            judged = answered_positions(output, target.cpu())
+            return None if judged is None else balanced_skill(*judged)
         if self.task not in ("binary", "multiclass") or output is None or target is None:
             return None
         answers, classes = self.answers(output, "identity"), class_indices(target.cpu())

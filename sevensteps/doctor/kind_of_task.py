@@ -96,17 +96,30 @@ def accuracy_of_positions(output: Tensor, target: Tensor) -> float | None:
     """The share of right classes over all positions with a target; None where outputs and targets
     do not fit, or none has.
     """
-    if target.is_floating_point():
-        if output.numel() != target.numel():
+    if (judged := answered_positions(output, target)) is None:
+        return None
+    answers, classes = judged
+    return float((answers == classes).double().mean())
+
+
+def answered_positions(output: Tensor, target: Tensor) -> tuple[Tensor, Tensor] | None:
+    """The class answered at each position that has a target [K], and its class [K]; of yes and no,
+    outputs beyond 0 and 1 are a yes above 0, others above 0.5. None where outputs and targets do
+    not fit, or none has.
+    """
+    same = output.numel() == target.numel()
+    zero_one = same and bool(((target == 0) | (target == 1)).all())
+    if target.is_floating_point() or zero_one:
+        if not zero_one:
             return None
         logits = bool(((output < 0) | (output > 1)).any())
         answer = output.reshape(target.shape) > (0.0 if logits else 0.5)
-        return float((answer == target.bool()).double().mean())
+        return answer.long().flatten(), target.long().flatten()
     axis = class_axis(tuple(output.shape), tuple(target.shape))
     known = target >= 0
     if axis is None or not bool(known.any()):
         return None
-    return float((output.argmax(axis) == target)[known].double().mean())
+    return output.argmax(axis)[known], target[known].long()
 
 
 def balanced_skill(answers: Int[Tensor, "N"], classes: Int[Tensor, "N"]) -> float | None:

@@ -6,7 +6,8 @@ a sample of each class weighs in the loss, by the loss function's `weight` or by
 the outputs. Source: Japkowicz, Stephen 2002, The class imbalance problem.
 
 Remedies: weight the loss by 1 / share of the class, or draw rare samples more often. Silent on:
-rare classes that are recognised; networks that do not recognise the common ones either.
+rare classes that are recognised; networks that do not recognise the common ones either;
+words of which some are rare, while others are known.
 """
 
 from __future__ import annotations
@@ -18,15 +19,16 @@ from torch import Tensor
 from sevensteps.doctor.case import Case, targets_of
 from sevensteps.doctor.class_weights import class_weights
 from sevensteps.doctor.finding import Finding, Measure, Remedy
-from sevensteps.doctor.kind_of_task import class_axis, class_indices, known_positions
+from sevensteps.doctor.kind_of_task import answered_positions, class_indices, known_positions
 from sevensteps.doctor.measures import significant
 
 STEP = "repeat"
-EXPLAINS = ("underfitting", "stopped_early", "too_small")
+EXPLAINS = ("underfitting", "stopped_early", "too_small", "learning_rate_too_low")
 RARE = 0.35  # of an equal share
 MISSED = 0.1  # recall
 LIGHT = 0.5  # of the weight of a common class
 LEFT_OUT = 0.02  # of the samples, of the class that is ignored
+MANY = 20  # classes of positions, of which some are always rare
 POOR = 0.6  # of the recall of the common classes
 
 
@@ -151,12 +153,11 @@ def _answers(case: Case) -> tuple[Int[Tensor, "N"], Int[Tensor, "N"], Tensor] | 
         answers = case.answers(output, default_link="sigmoid")
         if len(answers) != len(truth):
             return None
-    elif case.task in ("tokens", "dense") and not target.is_floating_point():
-        axis = class_axis(tuple(output.shape), tuple(target.shape))
-        labels, known = known_positions(case.target), target.cpu() >= 0
-        if axis is None or not len(labels):
+    elif case.task in ("tokens", "dense", "multilabel"):
+        judged = answered_positions(output, target.cpu())
+        if judged is None or not len(labels := known_positions(case.target)):
             return None
-        truth, answers = target.cpu()[known].long(), output.argmax(axis)[known]
+        answers, truth = judged
     else:
         return None
     shares = torch.bincount(labels.clamp_min(0)).double() / len(labels)
@@ -164,40 +165,35 @@ def _answers(case: Case) -> tuple[Int[Tensor, "N"], Int[Tensor, "N"], Tensor] | 
 
 
 def _never_answered(case: Case) -> Finding | None:
-    labels = case.labels
-    pair = case.sample if case.valid is None else case.valid_examples
-    if labels is None or pair is None or case.task not in ("binary", "multiclass"):
+    if (judged := _answers(case)) is None:
         return None
-    output = case.valid_outputs if case.valid is not None else case.train_outputs
-    if output is None:
-        return None
-    shares = torch.bincount(labels.clamp_min(0)).double() / len(labels)
+    truth, answers, shares = judged
     classes = len(shares)
-    truth = class_indices(pair[1].cpu())
-    answers = case.answers(output, default_link="sigmoid")
-    if len(answers) != len(truth):
+    places = case.task not in ("binary", "multiclass")
+    if classes > MANY and places:
         return None
     recall = {
         c: float((answers[truth == c] == c).double().mean())
         for c in range(classes)
         if bool((truth == c).any())
     }
-    rare = [
-        c
-        for c in recall
-        if shares[c] < RARE / classes * (2 if classes == 2 else 1) / (2 if classes == 2 else 1)
-    ]
+    rare = [c for c in recall if shares[c] < RARE / classes]
     missed = [c for c in rare if recall[c] <= MISSED and int((truth == c).sum()) >= 3]
     common = [c for c in recall if c not in rare]
     if not missed or not common or min(recall[c] for c in common) < 0.6:
         return None
+    if case.task == "tokens" and len(missed) < len(recall) - 1:
+        return None  # of many words some are rare
+    rarest = int(shares[missed].argmin())
+    share = float(shares[missed][rarest])
+    what = "the training samples" if not places else "what is to be answered"
     return Finding(
         "class_imbalance",
         STEP,
         "warning",
         0.85,
         f"Class {', '.join(map(str, missed))} makes up "
-        f"{min(float(shares[c]) for c in missed):.1%} of the training samples and is hardly "
+        f"{share:.2%} of {what} and is hardly "
         f"ever recognised (recall {min(recall[c] for c in missed):.2g}), while the common ones "
         "are: answering without it costs almost no "
         "loss, and the accuracy hides it.",
@@ -206,7 +202,7 @@ def _never_answered(case: Case) -> Finding | None:
                 f"recall of class {c}",
                 significant(recall[c]),
                 "like the others'",
-                f"{int((truth == c).sum())} samples",
+                f"{int((truth == c).sum())} {'positions' if places else 'samples'}",
             )
             for c in missed[:4]
         ]

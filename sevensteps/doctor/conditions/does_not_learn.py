@@ -9,7 +9,8 @@ start. One of them beyond chance is enough to be silent. Closed form: the entrop
 the variance of the targets; of any other loss one answer is fitted.
 
 Remedies: fit 32 samples first, which any sound training learns by heart; hand over what could not
-be asked for. Silent on: short trainings, a loss that still falls, losses that are no error and
+be asked for. Silent on: short trainings, a loss that still falls and
+has not fallen far, losses that are no error and
 without a score, and networks with other findings. A remark where simple models do no better on
 these data and the network is a little beyond chance.
 """
@@ -19,10 +20,11 @@ from __future__ import annotations
 import math
 
 from sevensteps.doctor.case import Case
-from sevensteps.doctor.chance import compare_with_chance, is_at_chance, why_too_early
+from sevensteps.doctor.chance import MIN_STEPS, compare_with_chance, is_at_chance, why_too_early
 from sevensteps.doctor.finding import Finding, Measure, Remedy
 from sevensteps.doctor.measures import (
     first_loss,
+    loss_fell,
     path_of_steps,
     significant,
     weight_layers,
@@ -38,9 +40,10 @@ NAMED = 5  # conditions that are ruled out or not judged, by name
 
 
 def examine(case: Case) -> Finding | None:
-    if any(finding.severity != "info" for finding in case.findings) or why_too_early(case):
+    if any(finding.severity != "info" for finding in case.findings):
         return None
-    comparisons = compare_with_chance(case)
+    early = why_too_early(case)
+    comparisons = [] if early and not _had_time(case) else compare_with_chance(case)
     if not is_at_chance(comparisons):
         return None
     pattern = _pattern(case)
@@ -48,6 +51,7 @@ def examine(case: Case) -> Finding | None:
     sentences = [
         f"After {case.steps:,} steps the network answers no better than one that ignores its "
         f"inputs ({'; '.join(map(str, comparisons))}), and no other condition says why.",
+        *([f"It may yet come: {early}."] if early else []),
         *([moved] if moved else []),
         _about_pattern(pattern),
         *_open_questions(case),
@@ -56,7 +60,7 @@ def examine(case: Case) -> Finding | None:
         "does_not_learn",
         STEP,
         "info" if pattern is False and not _exactly(comparisons) else "warning",
-        0.75 if pattern else 0.6,
+        0.5 if early else 0.75 if pattern else 0.6,
         " ".join(sentences),
         [
             *(
@@ -81,6 +85,13 @@ def examine(case: Case) -> Finding | None:
             *_requests(case),
         ],
     )
+
+
+def _had_time(case: Case) -> bool:
+    """Whether the loss has fallen far while the score shows nothing: what makes it fall is not what
+    is asked for. One that falls slowly may only need longer.
+    """
+    return loss_fell(case) and case.steps >= MIN_STEPS and case.skill is not None
 
 
 def _pattern(case: Case) -> bool | None:

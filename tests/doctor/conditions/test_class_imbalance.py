@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Callable, Iterator
 
 import pytest
@@ -127,3 +128,34 @@ def test_a_class_that_the_loss_ignores_is_named(seed: int) -> None:
         loss_fn = nn.CrossEntropyLoss(ignore_index=ignored)
         found = findings(dense(), x, target, loss_fn)
         assert "class_imbalance" not in {f.condition for f in found}
+
+
+def spots(classes: bool) -> tuple[Tensor, Tensor]:
+    """Noise with one bright pixel of 144, and the pixel that it is."""
+    mask = F.one_hot(torch.randint(144, (200,)), 144).view(200, 1, 12, 12)
+    x = mask + 0.5 * torch.randn(200, 1, 12, 12)
+    return x, mask[:, 0] if classes else mask.float()
+
+
+def never_recognised(found: list[Finding]) -> bool:
+    said = [f.explanation for f in found if f.condition == "class_imbalance"]
+    return any("is hardly ever recognised" in text for text in said)
+
+
+@five_seeds
+def test_pixels_and_labels_that_are_never_recognised(seed: int) -> None:
+    torch.manual_seed(seed)
+    many, pixels = torch.tensor([1.0, 80.0]), torch.tensor(80.0)
+    for classes in (True, False):
+        x, y = spots(classes)
+        outputs = 2 if classes else 1
+        plain: Loss = F.cross_entropy if classes else F.binary_cross_entropy_with_logits
+
+        def weighed(o: Tensor, t: Tensor, classes: bool = classes) -> Tensor:
+            if classes:
+                return F.cross_entropy(o, t, many)
+            return F.binary_cross_entropy_with_logits(o, t, pos_weight=pixels)
+
+        model = nn.Sequential(nn.Conv2d(1, 8, 1), nn.ReLU(), nn.Conv2d(8, outputs, 1))
+        assert never_recognised(findings(copy.deepcopy(model), x, y, plain, 25))
+        assert not findings(model, x, y, weighed, 25)

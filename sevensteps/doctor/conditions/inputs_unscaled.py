@@ -4,7 +4,8 @@ A single rate cannot serve all weights of the first layer. Measured: the root me
 inputs, and for tables the spread of the columns against each other; judged only where it hurts,
 that is where a simple model on standardised inputs does better. The curvature along a weight grows
 with the square of its input: pixels of 0 to 255 make the first layer 65,025 times as steep as
-pixels of 0 to 1. Source: LeCun et al. 1998, Efficient BackProp, ch. 4.3.
+pixels of 0 to 1. And numbers that come again and again far outside of all others in a column, as
+-9999 for what is missing. Source: LeCun et al. 1998, Efficient BackProp, ch. 4.3.
 
 Remedies: subtract each input's mean and divide by its standard deviation, learned on the
 training part. Silent on: large inputs with which the network learns all the same, as Adam often
@@ -50,12 +51,17 @@ APART = 100.0  # largest column's spread against the smallest
 WIDE = 3.0  # spread of a column that is too large by itself; standardised ones have 1
 RARE = 0.9  # share of the samples that have one value in common
 GOOD = 0.8  # of the way to a perfect score; then a better simple model has to be twice as far off
+FAR, NEARLY_ALL = 50.0, 0.95  # spreads of the others that a mark lies away; learned all the same
+LEAST_MARKS, DIFFERENT = 5, 10  # rows with a mark; other numbers, fewer are codes
+ROWS, MOST_COLUMNS = 5000, 200  # that are looked through
 MARGIN = 0.05  # of the score that a simple model on standardised inputs does better
 
 
 def examine(case: Case) -> Finding | None:
     if case.sample is None or not case.sample[0].is_floating_point() or case.sample[0].ndim < 2:
         return None
+    if not case.before_training and (marked := _marks(case)) is not None:
+        return marked
     inputs = case.sample[0]
     size, spreads, rare = case.of_data("scale of the inputs", lambda: _scale(inputs))
     if not math.isfinite(size):
@@ -154,6 +160,68 @@ def examine(case: Case) -> Finding | None:
         },
         0,
     )
+
+
+def _marks(case: Case) -> Finding | None:
+    """Columns of a table in which one number far outside stands for what is missing."""
+    if case.sample is None or case.sample[0].ndim != 2 or learned_enough(case, NEARLY_ALL):
+        return None
+    marks: dict[int, tuple[float, float, float]] = case.of_data(
+        "marks of missing values", lambda: _marked_columns(case)
+    )
+    if not marks:
+        return None
+    column, (mark, share, spread) = max(marks.items(), key=lambda item: item[1][1])
+    return Finding(
+        "inputs_unscaled",
+        STEP,
+        "error" if not learned_enough(case, 0.5) else "warning",
+        0.88,
+        f"In {share:.1%} of the rows column {column} is {mark:g}, and all its other numbers have "
+        f"a spread of {spread:.3g}"
+        + (f"; so it is in {len(marks) - 1} more columns" if len(marks) > 1 else "")
+        + ". Such a number stands for what is missing; to the network it is "
+        "one like others, and so large that it decides the answer and the gradient of its row.",
+        [
+            Measure(
+                f"distance of {mark:g} from the others of column {column}, in their spreads",
+                significant(abs(mark) / spread),
+                f"below {FAR:g}",
+                "samples seen",
+            )
+        ],
+        [
+            Remedy(
+                {},
+                "a missing number must not be a large one",
+                "put the column's mean or median there, learned on the training part, and add a "
+                "column that says where it was missing; only then standardise",
+            )
+        ],
+        {"columns": list(marks)[:16]},
+        0,
+    )
+
+
+def _marked_columns(case: Case) -> dict[int, tuple[float, float, float]]:
+    """Of each column with one: the number that comes again and again far outside of the others, its
+    share, and the spread of these.
+    """
+    x = case.train[0] if case.train is not None else case.sample[0] if case.sample else None
+    if x is None:
+        return {}
+    x = x[:: max(len(x) // ROWS, 1)].detach().cpu().double()
+    marks = {}
+    for column in range(min(x.shape[1], MOST_COLUMNS)):
+        numbers = x[:, column]
+        for mark in (float(numbers.min()), float(numbers.max())):
+            others = numbers[numbers != mark]
+            if not LEAST_MARKS <= len(numbers) - len(others) <= len(numbers) / 2:
+                continue
+            spread, away = float(others.std()), (others - mark).abs().min()
+            if len(others.unique()) >= DIFFERENT and float(away) > FAR * spread > 0:
+                marks[column] = mark, 1 - len(others) / len(numbers), spread
+    return marks
 
 
 def _score_in_training_mode(case: Case) -> float:

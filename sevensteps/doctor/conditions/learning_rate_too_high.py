@@ -60,6 +60,8 @@ EXPLAINS = (
     "schedule_collapsed",
 )
 JUMP = 0.5  # |Δw| / |w| of a whole matrix in one step
+LONG, SOMEWHAT = 0.1, 1.3  # |Δw| / |w| of a step, and times the first loss, where a layer dies
+ALIVE, DEAD = 0.1, 0.9  # share of a layer's units that are off at its start, and at its end
 STRIDE = 0.005  # of their length that weights move at least in a step that can make the loss rise
 ROSE = 1.5  # times the first loss
 # |Δw| / |w| of the first step of Adam and its like, before it is taken; the largest of a healthy
@@ -104,6 +106,8 @@ def examine(case: Case) -> Finding | None:
         sure = 0.85
     elif rose and worse and jump > STRIDE and not _is_usual(case, early, ROSE * first):
         sure = 0.8
+    elif jump > LONG and worse and stalled and _rose_at_all(case, first) and _layer_died(case):
+        sure = 0.75
     elif jump > JUMP and swing > 0.5 and not learned_enough(case, 0.6):
         sure = 0.7
     elif (
@@ -196,6 +200,21 @@ def examine(case: Case) -> Finding | None:
         {"layers": [layer] if layer else []},
         min(step, onset),
     )
+
+
+def _rose_at_all(case: Case, first: float) -> bool:
+    """Whether the loss was clearly above the first at any time, as a momentum gathers its steps."""
+    return max((v for _, v in case.losses if math.isfinite(v)), default=0.0) > SOMEWHAT * first > 0
+
+
+def _layer_died(case: Case) -> bool:
+    """Whether nearly all units of a layer were alive in the first look, and off in the last."""
+    first, last = (
+        {name: float((s.firing == 0).double().mean()) for name, s in look.signals.items()}
+        for look in (case.looks[0], case.looks[-1])
+    )
+    hidden = [layer.name for layer in case.layers("activation") if layer.activation == "relu"]
+    return any(first.get(name, 1.0) < ALIVE and last.get(name, 0.0) > DEAD for name in hidden)
 
 
 def _start(case: Case) -> float:

@@ -7,7 +7,8 @@ of its outputs is linear. Closed form: W₂(W₁x) = (W₂W₁)x.
 Remedies: an activation after each hidden layer, as in `mlp(30)`. Silent on: a layer narrower
 than input and output, which is a bottleneck on purpose, as in a linear autoencoder; networks
 that bend by a function called in `forward`, or may do so and cannot be asked; lists of layers,
-which the loop itself calls.
+which the loop itself calls. A remark where it has learned all the
+same, as sums of linear layers do that are meant so.
 """
 
 from __future__ import annotations
@@ -18,11 +19,17 @@ from torch import nn
 from sevensteps.doctor.asking import only_tensor
 from sevensteps.doctor.case import Case
 from sevensteps.doctor.finding import Finding, Measure, Remedy
-from sevensteps.doctor.measures import layer_label, output_activation, weight_layers
+from sevensteps.doctor.measures import (
+    layer_label,
+    learned_enough,
+    output_activation,
+    weight_layers,
+)
 from sevensteps.observe.structure import map_tensors, rows, sample_count
 
 STEP = "predict"
 EXPLAINS = ("too_small", "underfitting", "stopped_early", "labels_unrelated", "label_noise")
+LEARNED = 0.95  # skill of what is linear on purpose: a remark
 LINEAR = {
     "Linear",
     "Neuron",
@@ -57,7 +64,7 @@ def examine(case: Case) -> Finding | None:
     return Finding(
         "no_nonlinearity",
         STEP,
-        "warning",
+        "info" if learned_enough(case, LEARNED) else "warning",
         0.9,
         f"Nothing nonlinear stands between {layer_label(names[0])} and {layer_label(names[-1])}: "
         "together "

@@ -40,6 +40,7 @@ MOST = 0.8  # of them: an error
 WITHIN = 0.95  # of the value's places that lie in the padding
 SAME = 0.98  # of the inputs at these places
 LEARNED = 0.6  # of the way from the most common class of the rest to all right
+LEARNED_BESIDE_MOST = 0.85  # of it, where nearly everything is padding
 MIN_STEPS = 4  # of numbers or classes in a row
 MIN_ROWS = 16  # of targets; fewer show no padding
 
@@ -69,7 +70,7 @@ def examine(case: Case) -> Finding | None:
     if not gradient:
         return None
     skill, right = _rest(case, target, padding)
-    if skill is not None and skill >= LEARNED:
+    if skill is not None and skill >= (LEARNED if padding.share < MOST else LEARNED_BESIDE_MOST):
         return None
     much = padding.share >= MUCH
     numbers = target.is_floating_point()
@@ -167,7 +168,8 @@ def _inside(run: Bool[Tensor, "N T"]) -> Bool[Tensor, "N T"]:
 
 def _inputs_are_padded(case: Case, padding: _Padding) -> bool:
     """Whether the inputs at the places of padding are all the same, where inputs are sequences of
-    the same length; of others that cannot be told.
+    the same length. Of others that cannot be told: classes that fill up most of the targets are
+    padding there, too.
     """
     assert case.examples is not None
     alike = [
@@ -176,7 +178,7 @@ def _inputs_are_padded(case: Case, padding: _Padding) -> bool:
         if tensor.ndim >= 2 and tuple(tensor.shape[:2]) == tuple(padding.at.shape)
     ]
     if not alike:
-        return False
+        return case.task == "tokens" and padding.share >= MOST
     at = _inside(padding.at)
     return any(
         len(places := tensor.cpu()[at].flatten(1 if tensor.ndim > 2 else 0)) > 0

@@ -10,7 +10,8 @@ Leakage in data mining.
 
 Remedies: a causal mask; inputs `tokens[:, :-1]` and targets `tokens[:, 1:]`; leave the column out.
 Silent on: networks that read in both directions, where the target is no later input;
-autoencoders; a single column that a target is computed from, beside others that tell nothing.
+autoencoders; values of a series, which a recurrent layer may have to remember; a single column that
+a target is computed from, beside others that tell nothing.
 """
 
 from __future__ import annotations
@@ -21,9 +22,10 @@ from torch import Tensor
 from sevensteps.doctor.asking import main_target
 from sevensteps.doctor.case import Case
 from sevensteps.doctor.finding import Finding, Measure, Remedy
-from sevensteps.doctor.measures import learned_enough, significant
+from sevensteps.doctor.measures import learned_enough, significant, weight_layers
 from sevensteps.doctor.questions.another_input import another_input, input_name
 from sevensteps.doctor.questions.later_inputs import LaterInputs, later_inputs
+from sevensteps.doctor.relation import relation
 from sevensteps.doctor.simple_models import (
     classification_score,
     regression_score,
@@ -41,6 +43,7 @@ SAME = 1e-6  # that a correlation may fall short of 1
 COPIED = 0.9  # skill of a network that has the answer
 TELLS_NUMBERS = 0.998  # of the variance of a target, that one column explains
 NO_CLASS = 0.4  # of 1 / classes², the variance of a column that the classes leave unexplained
+EXACTLY, FAILS = 0.9999, 0.2  # R² of a sum that is the target; by how much less it is elsewhere
 OTHERS = (0.1, 0.9)  # skill of a simple model without that column
 
 
@@ -56,7 +59,40 @@ def examine(case: Case) -> Finding | None:
         and answers.after <= MOVED < min(answers.own, answers.before)
     ):
         return _not_shifted(answers)
-    return _labels(case) or _column(case) or _telling_column(case) or _marks(case)
+    return (
+        _labels(case)
+        or _column(case)
+        or _telling_column(case)
+        or _marks(case)
+        or _sum_of_columns(case)
+    )
+
+
+def _sum_of_columns(case: Case) -> Finding | None:
+    """Columns whose weighed sum is the target in the training data, and is not elsewhere."""
+    train, valid = case.scores.get("train"), case.scores.get("valid")
+    if train is None or valid is None or train < COPIED or train - valid < FAILS:
+        return None
+    lines = relation(case)
+    if lines is None or lines.train < EXACTLY or lines.train - lines.valid < FAILS:
+        return None
+    return _finding(
+        "error",
+        0.9,
+        f"In the training data a weighed sum of the inputs is the target exactly (R² "
+        f"{lines.train:.6f} of a straight line, fitted to the other half); in the validation data "
+        f"it is {lines.valid:.3g}. A number like that was computed with the target, as a mean over "
+        "hours to come: where the target is not known yet, it is another.",
+        Measure(
+            "R² of the training targets by a straight line",
+            significant(lines.train, 6),
+            f"{significant(lines.valid):g}, as in the validation data",
+            "least squares, halves of the training data against each other",
+        ),
+        "compute inputs from what is known before the target: rolling means that end before it, "
+        "never centred ones; statistics of a group without the sample itself",
+        {},
+    )
 
 
 def _looks_ahead(answers: LaterInputs) -> Finding:
@@ -138,6 +174,8 @@ def _column(case: Case) -> Finding | None:
     if case.sample is None or not case.loss_is_error or case.skill is None or case.skill < COPIED:
         return None
     x, y = case.sample[0], main_target(case.sample[1])
+    if not _reads_columns(case, x.shape[-1]):
+        return None  # a value of a series may be what is to be remembered
     if y is None or x.ndim != 2 or len(x) < ROWS or x.shape[1] < COLUMNS or len(x) != len(y):
         return None
     copies = _copies(x.double(), y) if y.numel() == len(y) else []
@@ -228,6 +266,14 @@ def _of_classes(x: Tensor, classes: Tensor) -> list[Tensor]:
 
 def _mark_of(columns: Tensor) -> int:
     return int(columns.nonzero()[0, 0]) if bool(columns.any()) else -1
+
+
+def _reads_columns(case: Case, columns: int) -> bool:
+    """Whether the first layer with weights takes all columns at once, as of a table."""
+    layers = weight_layers(case)
+    if not layers or layers[0][0].kind not in ("Linear", "LazyLinear", "Neuron"):
+        return False
+    return case.facts.parameters[layers[0][1]].shape[-1] == columns
 
 
 def _telling_column(case: Case) -> Finding | None:

@@ -28,6 +28,7 @@ from sevensteps.doctor.finding import Finding, Measure, Remedy, Severity
 from sevensteps.doctor.kind_of_task import class_indices
 from sevensteps.doctor.label_codes import labels_at_random, renamed_classes
 from sevensteps.doctor.measures import learned_enough, significant
+from sevensteps.doctor.relation import relation
 
 STEP = "repeat"
 EXPLAINS = ("overfitting", "mode_mismatch", "class_imbalance", "label_noise", "labels_unrelated")
@@ -38,6 +39,7 @@ SHARED = 0.1  # share of validation rows that are training rows too, beyond what
 AS_WELL = 0.05  # of the way from chance to a perfect score that the validation score may be lower
 BETTER = 0.2  # of the score, in other units
 WORSE, TIMES_WORSE = 0.2, 2.0  # score and loss that the loop reports, than the network's
+LEARNED, APART_SCORES = 0.5, 0.4  # R² in the training data, and by how much less it is elsewhere
 ODD = 0.02  # share of the rows that may be outliers
 
 
@@ -126,7 +128,7 @@ def examine(case: Case) -> Finding | None:
             ],
             "check how the labels of the two parts are coded: shifted by one, or in another order",
         )
-    if (apart := _labels_apart(case) or _judged_otherwise(case)) is not None:
+    if (apart := _labels_apart(case) or _judged_otherwise(case) or _follows(case)) is not None:
         return apart
     if classes and case.labels is not None:
         labels, targets = case.labels, case.valid[1].cpu()
@@ -170,6 +172,35 @@ def examine(case: Case) -> Finding | None:
             "drop duplicates before the split",
         )
     return remark
+
+
+def _follows(case: Case) -> Finding | None:
+    """Validation targets that do not follow from their inputs as those of the training data do."""
+    train, valid = case.scores.get("train"), case.scores.get("valid")
+    if train is None or valid is None or train - valid < APART_SCORES or train < LEARNED:
+        return None
+    lines = relation(case)
+    if lines is None or lines.train < LEARNED or lines.train - lines.valid < APART_SCORES:
+        return None
+    return _finding(
+        "error",
+        0.88,
+        f"The network scores {train:.3g} on the training data and {valid:.3g} on the validation "
+        f"data, and that is no memory: a straight line through half of the training data explains "
+        f"{max(lines.train, 0):.2f} of the variance of the other half, and that of all of them "
+        f"{max(lines.valid, 0):.2f} of the validation targets. Targets follow from the inputs in "
+        "another way there: inputs were computed otherwise, or tell of the target in the training "
+        "data alone.",
+        [
+            Measure(
+                "R² of a line in the validation data",
+                significant(lines.valid),
+                f"about {significant(lines.train):g}, as within the training data",
+                "least squares, halves of the training data against each other",
+            )
+        ],
+        "compute every input alike for both parts, from what is known before the target",
+    )
 
 
 def _numbers_apart(case: Case) -> Finding | None:

@@ -62,3 +62,22 @@ def test_batches_that_differ_are_no_rise(seed: int) -> None:
                     watch.step(loss, target=y[rows])
         found = watch.diagnose(train=(x, y)).findings
     assert "learning_rate_too_high" not in {finding.condition for finding in found}
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_a_layer_that_long_steps_of_momentum_switch_off(seed: int) -> None:
+    torch.manual_seed(seed)
+    x = torch.randn(1200, 20)
+    y = (x @ torch.randn(20, 6)).argmax(1)
+    layers = [nn.Linear(20, 64), nn.ReLU(), nn.Linear(64, 64), nn.ReLU(), nn.Linear(64, 6)]
+    model = nn.Sequential(*layers)
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.3, momentum=0.95)
+    with ss.watch(model, optimizer) as watch:
+        for rows in (part for _ in range(10) for part in torch.randperm(1200).split(32)):
+            loss = torch.nn.functional.cross_entropy(model(x[rows]), y[rows])
+            optimizer.zero_grad()
+            loss.backward()
+            optimizer.step()
+            watch.step(loss, target=y[rows])
+    found = watch.diagnose(train=(x, y)).findings
+    assert found[0].condition == "learning_rate_too_high"

@@ -202,3 +202,32 @@ def test_padding_of_numbers(left_out: bool) -> None:
     assert ("padding_in_loss" in found) != left_out
     if not left_out:
         assert "(number 0)" in found["padding_in_loss"].explanation
+
+
+def test_places_that_are_nearly_all_padding_of_targets_alone() -> None:
+    torch.manual_seed(0)
+    source = torch.randint(2, 12, (600, 4))
+    lengths = torch.randint(1, 5, (600, 1))
+    words = source.flip(1) * (torch.arange(4) < lengths)
+    target = torch.cat([words, torch.zeros(600, 36, dtype=torch.long)], 1)
+    for ignored, said in ((-100, True), (0, False)):
+        model = torch.nn.Sequential(
+            torch.nn.Embedding(12, 16),
+            torch.nn.Flatten(),
+            torch.nn.Linear(64, 96),
+            torch.nn.Tanh(),
+            torch.nn.Linear(96, 40 * 12),
+            torch.nn.Unflatten(1, (12, 40)),
+        )
+        optimizer = torch.optim.Adam(model.parameters(), lr=3e-3)
+        with ss.watch(model, optimizer) as watch:
+            for rows in (part for _ in range(6) for part in torch.randperm(600).split(40)):
+                loss = torch.nn.functional.cross_entropy(
+                    model(source[rows]), target[rows], ignore_index=ignored
+                )
+                optimizer.zero_grad()
+                loss.backward()
+                optimizer.step()
+                watch.step(loss, target=target[rows])
+        found = watch.diagnose(train=(source, target)).findings
+        assert any(f.condition == "padding_in_loss" for f in found) is said

@@ -183,3 +183,30 @@ def test_marks_of_the_class_among_the_columns_of_some_nodes(picked: str, marked:
             watch.step(loss, target=kind[places])
     found = [f for f in watch.diagnose().findings if f.condition == "target_in_input"]
     assert [f.where for f in found] == ([{"columns": [6, 7, 8]}] if marked else [])
+
+
+def test_the_first_value_of_a_series_may_be_what_is_to_be_remembered() -> None:
+    torch.manual_seed(0)
+
+    class Memory(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.read, self.out = nn.GRU(1, 16, batch_first=True), nn.Linear(16, 1)
+
+        def forward(self, x: Tensor) -> Tensor:
+            return self.out(self.read(x[:, :, None])[1][-1])
+
+    x = torch.randn(600, 5)
+    said = []
+    for model in (Memory(), nn.Sequential(nn.Linear(5, 32), nn.ReLU(), nn.Linear(32, 1))):
+        optimizer = torch.optim.Adam(model.parameters(), lr=1e-2)
+        with ss.watch(model, optimizer) as watch:
+            for rows in (part for _ in range(25) for part in torch.randperm(600).split(40)):
+                loss = (model(x[rows]) - x[rows, :1]).square().mean()
+                optimizer.zero_grad()
+                loss.backward()
+                optimizer.step()
+                watch.step(loss, target=x[rows, :1])
+        found = watch.diagnose(train=(x, x[:, :1])).findings
+        said.append(any(f.condition == "target_in_input" for f in found))
+    assert said == [False, True]

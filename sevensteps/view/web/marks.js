@@ -44,14 +44,7 @@ export function drawLevels(plot, all) {
     const y = plot.valToPos(level.value, "y", true);
     if (!(y >= bbox.top && y <= bbox.top + bbox.height)) continue;
     line(ctx, bbox.left, y, bbox.left + bbox.width, y);
-    ctx.save();
-    ctx.setLineDash([]);
-    ctx.lineJoin = "round";
-    ctx.strokeStyle = colour("paper");
-    ctx.lineWidth = 4 * size;
-    ctx.strokeText(level.name, bbox.left + bbox.width - 4 * size, y - 5 * size);
-    ctx.restore();
-    ctx.fillText(level.name, bbox.left + bbox.width - 4 * size, y - 5 * size);
+    label(ctx, level.name, bbox.left + bbox.width - 4 * size, y - 5 * size, size);
   }
   ctx.restore();
 }
@@ -98,7 +91,7 @@ export function drawMark(plot, mark) {
     const wide = ctx.measureText(mark.text).width;
     const left = x + wide + 8 * size > bbox.left + bbox.width;
     ctx.textAlign = left ? "right" : "left";
-    ctx.fillText(mark.text, x + (left ? -5 : 5) * size, bbox.top + (mark.kind === "event" ? 24 : 11) * size);
+    label(ctx, mark.text, x + (left ? -6 : 6) * size, bbox.top + 11 * size, size);
   }
   if (mark.kind === "look") {
     ctx.beginPath();
@@ -120,4 +113,24 @@ function line(ctx, x0, y0, x1, y1) {
   ctx.moveTo(x0, y0);
   ctx.lineTo(x1, y1);
   ctx.stroke();
+}
+
+/**
+ * A text with a rim in the colour of the paper, to be read over lines.
+ *
+ * @param {CanvasRenderingContext2D} ctx
+ * @param {string} text
+ * @param {number} x
+ * @param {number} y
+ * @param {number} size
+ */
+function label(ctx, text, x, y, size) {
+  ctx.save();
+  ctx.setLineDash([]);
+  ctx.lineJoin = "round";
+  ctx.strokeStyle = colour("paper");
+  ctx.lineWidth = 4 * size;
+  ctx.strokeText(text, x, y);
+  ctx.restore();
+  ctx.fillText(text, x, y);
 }

@@ -10,7 +10,8 @@ Floor of the double softmax, -log(e/(e + C - 1)): closed form.
 
 Remedies: raw outputs (logits) for a loss that applies softmax or sigmoid itself; `auto()` as the
 loss puts the two together. Silent on: a softmax or sigmoid inside the network with a loss,
-PyTorch's or hand-written, that takes probabilities.
+PyTorch's or hand-written, that takes probabilities. A remark where only the
+logarithm is missing, and the network has learned all the same.
 """
 
 from __future__ import annotations
@@ -58,6 +59,7 @@ EXPLAINS = (
     "input_not_used",
     "samples_mixed",
 )
+LEARNED = 0.9  # skill of a network that a missing logarithm has not kept from learning
 NORMALIZED_NLL = "nll_loss of log(normalised output)"
 LOGITS = (
     "cross_entropy",
@@ -74,7 +76,17 @@ ORDERED = (
 
 
 def examine(case: Case) -> Finding | None:
-    return _exchanged(case) or _viewed(case) or _by_outputs(case) or _by_operations(case)
+    finding = _exchanged(case) or _viewed(case) or _by_outputs(case) or _by_operations(case)
+    if finding is not None and _without_logarithm(case) and learned_enough(case, LEARNED):
+        finding.severity = "info"
+    return finding
+
+
+def _without_logarithm(case: Case) -> bool:
+    """Whether the loss is the chance of the right class with a minus: that is least for right
+    answers, too, though its gradient is small where they are badly wrong.
+    """
+    return case.identified_loss is not None and case.identified_loss.name == "nll_loss of softmax"
 
 
 def _viewed(case: Case) -> Finding | None:

@@ -19,6 +19,7 @@ from sevensteps.doctor.loss_purpose import is_error, purpose_of
 from sevensteps.doctor.simple_models import nearest_samples
 from sevensteps.metrics import baseline, r2
 from sevensteps.observe.call import LossTerm
+from sevensteps.observe.look import Look
 from sevensteps.observe.structure import tensors_of
 
 SCORE = 0.05  # of the way from an ignorant answer to a perfect one
@@ -138,7 +139,7 @@ def score_in_looks(case: Case) -> ChanceComparison | None:
         return None
     looks = case.looks[-max(len(case.looks) // 4, 2) :]
     pairs = [
-        (look.output, look.target)
+        (_as_compared(look, look.output), look.target)
         for look in looks
         if look.output is not None
         and look.target is not None
@@ -153,6 +154,20 @@ def score_in_looks(case: Case) -> ChanceComparison | None:
         return None
     better = _is_better(reached, least, len(target))
     return ChanceComparison(measure, reached, least, "samples of the last looks", better)
+
+
+def _as_compared(look: Look, output: Tensor) -> Tensor:
+    """The output as its loss compares it: logits go through a sigmoid within the loss, or before a
+    loss of probabilities.
+    """
+    target, names = look.target, {term.name for term in look.loss_terms if _is_compared(term)}
+    if target is None or not target.is_floating_point():
+        return output
+    outside = bool(((output < 0) | (output > 1)).any())
+    of_logits = "binary_cross_entropy_with_logits" in names
+    return (
+        output.sigmoid() if of_logits or ("binary_cross_entropy" in names and outside) else output
+    )
 
 
 def _is_compared(term: LossTerm) -> bool:

@@ -147,3 +147,28 @@ def test_means_of_a_density(chance: bool) -> None:
             optimizer.step()
             watch.step(loss, target=z[rows])
     assert conditions(watch.diagnose(train=(x, z))) == (["does_not_learn"] if chance else [])
+
+
+@pytest.mark.parametrize("learns", [True, False])
+@pytest.mark.parametrize("within", [True, False])
+def test_logits_of_parts_that_are_called_one_by_one_are_probabilities(
+    within: bool, learns: bool
+) -> None:
+    """A `ModuleDict` has no call of its own, and its last part gives logits."""
+    x = torch.rand(300, 4).bernoulli() @ torch.eye(4).repeat(1, 2)
+    model = nn.ModuleDict({"encoder": nn.Linear(8, 6), "decoder": nn.Linear(6, 8)})
+    optimizer = torch.optim.Adam(model.parameters(), 3e-2 if learns else 1e-7)
+    with ss.watch(model, optimizer) as watch:
+        for _ in range(300):
+            rows = torch.randint(300, (50,))
+            logits = model["decoder"](model["encoder"](x[rows]).tanh())
+            if within:
+                loss = F.binary_cross_entropy_with_logits(logits, x[rows])
+            else:
+                loss = F.binary_cross_entropy(torch.sigmoid(logits), x[rows])
+            optimizer.zero_grad()
+            loss.backward()
+            optimizer.step()
+            watch.step(loss, target=x[rows])
+    found = {f.condition for f in watch.diagnose().findings if f.severity != "info"}
+    assert bool(found) != learns

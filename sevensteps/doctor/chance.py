@@ -24,6 +24,7 @@ from sevensteps.doctor.other_scores import (
     ChanceComparison,
     heads,
     mean_of_density,
+    places_in_batch,
     reported_score,
     retrieval,
     score_in_looks,
@@ -68,6 +69,7 @@ def compare_with_chance(case: Case) -> list[ChanceComparison]:
         score_in_looks(case),
         mean_of_density(case),
         retrieval(case),
+        places_in_batch(case),
         reported_score(case),
     )
     return [comparison for comparison in others if comparison is not None]

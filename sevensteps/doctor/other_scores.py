@@ -235,6 +235,38 @@ def retrieval(case: Case) -> ChanceComparison | None:
     )
 
 
+def places_in_batch(case: Case) -> ChanceComparison | None:
+    """The loss of codes that are to find their partner among those of the batch, by a cross-entropy
+    whose classes are the places there: alike logits for all have the logarithm of their number.
+    """
+    looks = [look for look in case.looks if look.loss_terms]
+    if len(looks) < 2 or not case.losses:
+        return None
+    ignorant = []
+    for look in looks:
+        terms = [term for term in look.loss_terms if term.name != "penalty"]
+        calls = [look.calls[t.call] for t in terms if t.call is not None]
+        shapes = [call.shapes.get("input", ()) for call in calls]
+        known = all(t.target == "positions" and t.name == "cross_entropy" for t in terms)
+        if not known or len(calls) < len(terms) or any(len(s) != 2 or s[1] < 2 for s in shapes):
+            return None
+        if len(look.loss_terms) > len(terms) or any(t.factor is None for t in terms):
+            return None
+        ignorant.append(
+            math.fsum(
+                (t.factor or 0.0) * math.log(s[1]) for t, s in zip(terms, shapes, strict=True)
+            )
+        )
+    least = ignorant[-1]
+    if not least > 0 or max(ignorant) > (1 + SCORE) * min(ignorant):
+        return None
+    few = [value for _, value in case.losses[-max(len(case.losses) // 20, 5) :]]
+    reached = statistics.fmean(few)
+    by = "the same code for all"
+    better = reached < (1 - SCORE) * least
+    return ChanceComparison("loss", reached, least, "its last steps", better, by)
+
+
 def _neighbours_agree(points: Tensor, classes: Tensor) -> float:
     points = points.detach().cpu().double()
     if not bool(points.isfinite().all()):

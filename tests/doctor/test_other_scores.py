@@ -172,3 +172,25 @@ def test_logits_of_parts_that_are_called_one_by_one_are_probabilities(
             watch.step(loss, target=x[rows])
     found = {f.condition for f in watch.diagnose().findings if f.severity != "info"}
     assert bool(found) != learns
+
+
+@pytest.mark.parametrize("belong", [True, False])
+def test_codes_that_do_not_find_their_partner_in_the_batch_are_at_chance(belong: bool) -> None:
+    hidden = torch.randn(2000, 4)
+    a, b = torch.tanh(hidden @ torch.randn(4, 6)), hidden @ torch.randn(4, 8)
+    b = b if belong else b[torch.randperm(2000)]
+    model = nn.ModuleDict({"left": nn.Linear(6, 8), "right": nn.Linear(8, 8)})
+    optimizer = torch.optim.Adam(model.parameters(), 1e-2)
+    with ss.watch(model, optimizer) as watch:
+        for _ in range(STEPS):
+            rows = torch.randint(2000, (64,))
+            one, other = model["left"](a[rows]), model["right"](b[rows])
+            likeness = F.normalize(one, dim=1) @ F.normalize(other, dim=1).T / 0.2
+            places = torch.arange(64)
+            loss = F.cross_entropy(likeness, places) + F.cross_entropy(likeness.T, places)
+            optimizer.zero_grad()
+            loss.backward()
+            optimizer.step()
+            watch.step(loss)
+    found = [f for f in watch.diagnose().findings if f.severity != "info"]
+    assert [f.condition for f in found] == ([] if belong else ["does_not_learn"])

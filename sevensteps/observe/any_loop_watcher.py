@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from sevensteps.errors import ArgumentError
 from sevensteps.observe.look import Look
 from sevensteps.observe.look_schedule import LookSchedule
-from sevensteps.observe.named_rewards import named_reward
+from sevensteps.observe.named_rewards import named_reward, sign_of_rewards
 from sevensteps.observe.network_facts import (
     NetworkFacts,
 )
@@ -377,8 +377,11 @@ class AnyLoopWatcher:
             look = self._look(step, loss, target)
             look.parts = {name: plain_number(value) for name, value in parts.items()}
             look.score = None if score is None else plain_number(score)
-            if any(term.name.endswith(".log_prob") for term in look.loss_terms):
+            actions = [term for term in look.loss_terms if term.name.endswith(".log_prob")]
+            if actions:
                 look.reward = named_reward()
+                if (sign := sign_of_rewards([term.factor for term in actions])) is not None:
+                    self._observation.notes.setdefault("reward_signs", []).append(sign)
             look.seconds = elapsed
             inside = recorders.take_cost()
             cost = inside + time.perf_counter() - began

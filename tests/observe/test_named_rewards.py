@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from sevensteps.observe.named_rewards import named_reward
+from sevensteps.observe.named_rewards import named_reward, sign_of_rewards
 
 
 @pytest.mark.parametrize(
@@ -38,3 +38,23 @@ def test_the_next_name_is_taken_where_the_first_is_no_number() -> None:
     reward, returns = "much", [2.0, 4.0]
     assert named_reward() == 3.0
     assert (reward, returns) == ("much", [2.0, 4.0])
+
+
+def compared(factors: list[float | None], **own: object) -> int | None:
+    rewards, returns = own.get("rewards"), own.get("returns")
+    assert rewards is not None or returns is not None
+    return sign_of_rewards(factors)
+
+
+def test_weights_are_rewards_times_a_number() -> None:
+    assert compared([0.5, 1.0, -0.25], returns=torch.tensor([1.0, 2.0, -0.5])) == 1
+    assert compared([-0.5, -1.0, 0.25], rewards=[1.0, 2.0, -0.5]) == -1
+    assert compared([-0.25, 1.0, 0.5], returns=[1.0, 2.0, -0.5]) == 1, "in the graph's order"
+    assert compared([3.0, 4.0, 5.0], returns=[1.0, 2.0, 3.0, 4.0, 5.0]) == 1, "read in part"
+
+
+def test_weights_of_something_else_have_no_sign() -> None:
+    assert compared([0.5, 1.0, 0.25], returns=[1.0, 2.0, -0.5]) is None
+    assert compared([1.0, 1.0, 1.0], returns=[1.0, 1.0, 1.0]) is None, "they could be anything"
+    assert compared([0.5, None, 0.25], returns=[1.0, 2.0, 0.5]) is None
+    assert compared([0.5, 1.0], returns=[1.0, 2.0]) is None

@@ -4,8 +4,9 @@ Measured: the gradient. Where a loss measures an error, the gradient at the outp
 is never positive, and for a number it points away from the target. Closed form: for cross-entropy p
 - one-hot. Of a loss of any other make, as of overlap: whether in every look it pulls down what is
 to be yes and up what is to be no, and the answers come to nothing. Of a loss that is no error, as
-of a policy: the score that the loop reports, or what it calls a reward, which falls from the start
-on while the optimizer makes the loss small, and by more than a random walk with its steps does. Of
+of a policy: whether it weighs log-probabilities by what the loop calls rewards, or by minus those;
+the score that the loop reports, or what it calls a reward, which falls from the start on while the
+optimizer makes the loss small, and by more than a random walk with its steps does. Of
 codes of pairs: how far the inputs lie apart of those that the loss draws together, against those
 that it pushes apart, as a whole and by column. Of a judge and what it judges: the signs of both
 gradients at its answers for what the other makes. Source: Goodfellow et al. 2014, Generative
@@ -61,6 +62,7 @@ MOST = 0.9  # share of the samples
 LED, MIN_LOOKS = 0.8, 4  # share of the answers that are led away; looks in which they are
 OPPOSITE = -0.2  # correlation of outputs and targets at the end
 RIGHT = 0.5  # standard deviations that right answers end above the others, where they agree
+LEAST_SIGNS = 4  # looks in which weights were compared with rewards
 MIN_SCORES = 40  # reported by the loop; fewer show no trend
 FALLEN = 0.8  # of the first loss, that the last one is below
 JUDGED = 5  # looks, at a judge and what it judges
@@ -403,6 +405,8 @@ def _against_score(case: Case) -> Finding | None:
     """
     if case.before_training or case.several or case.loss_is_error:
         return None
+    if (finding := _weighed_by_rewards(case)) is not None:
+        return finding
     policy = [
         term
         for look in case.looks[:8]
@@ -426,6 +430,41 @@ def _against_score(case: Case) -> Finding | None:
     if parts is None:
         return None
     return _falls(*parts, "score", 0.88 if rewarded else 0.75, policy, rewarded)
+
+
+def _weighed_by_rewards(case: Case) -> Finding | None:
+    """Each log-probability is weighed by the reward itself, without a minus, and minimized."""
+    signs = case.observation.notes.get("reward_signs", [])
+    maximized = any(group.get("maximize") for group in case.facts.groups)
+    if len(signs) < LEAST_SIGNS or min(signs) < 0 or maximized:
+        return None
+    return Finding(
+        "loss_sign",
+        STEP,
+        "error",
+        0.88,
+        "The loss is the log-probability of each action times what the loop calls its reward or "
+        "return, without a minus, and the optimizer makes it small: the better an action was, the "
+        "rarer it becomes.",
+        [
+            Measure(
+                "weight of a log-probability, divided by the reward of its action",
+                "above 0",
+                "below 0",
+                f"{len(signs)} looks",
+            )
+        ],
+        [
+            Remedy(
+                {},
+                "the optimizer makes the loss small, and the reward is to become large",
+                "change the sign of the loss: -(log_prob * reward), or maximize=True in the "
+                "optimizer",
+            )
+        ],
+        {},
+        0,
+    )
 
 
 def _falls(
@@ -505,7 +544,7 @@ def _remark(case: Case) -> Finding:
 def _wrong_way(case: Case) -> Finding | None:
     wrong = _wrong(case)
     maximized = any(group.get("maximize") for group in case.facts.groups)
-    if wrong is None and not maximized:
+    if wrong is None and (not maximized or "reward_signs" in case.observation.notes):
         return None
     if (wrong is not None and wrong > MOST) == maximized:
         return None

@@ -303,3 +303,29 @@ def test_marks_of_pairs_that_are_exchanged_show_in_the_columns_that_tell(
             watch.step(loss)
     found = [f.condition for f in watch.diagnose().findings if f.severity != "info"]
     assert ("loss_sign" in found) == turned
+
+
+@pytest.mark.parametrize(("sign", "maximize"), [(1.0, False), (-1.0, False), (1.0, True)])
+def test_episodes_that_are_weighed_by_their_returns(sign: float, maximize: bool) -> None:
+    torch.manual_seed(0)
+    policy = nn.Sequential(nn.Linear(6, 16), nn.Tanh(), nn.Linear(16, 2))
+    optimizer = torch.optim.Adam(policy.parameters(), lr=1e-2, maximize=maximize)
+    with ss.watch(policy, optimizer) as watch:
+        for _ in range(60):
+            log_probs, returns = [], []
+            for _ in range(6):
+                x = torch.randn(6)
+                actions = torch.distributions.Categorical(logits=policy(x))
+                action = actions.sample()
+                log_probs.append(actions.log_prob(action))
+                right = action == (x @ TRUTH[:, :2]).argmax()
+                returns.append(float(right) - 0.4 * float(x[0] > 0))
+            terms = [sign * a * b for a, b in zip(log_probs, returns, strict=True)]
+            loss = torch.stack(terms).sum()
+            optimizer.zero_grad()
+            loss.backward()
+            optimizer.step()
+            watch.step(loss)
+    found = {finding.condition: finding for finding in watch.diagnose().findings}
+    wrong = sign > 0 and not maximize
+    assert ("loss_sign" in found and found["loss_sign"].severity == "error") == wrong

@@ -214,6 +214,8 @@ def _marked_columns(case: Case) -> dict[int, tuple[float, float, float]]:
     marks = {}
     for column in range(min(x.shape[1], MOST_COLUMNS)):
         numbers = x[:, column]
+        if not bool(numbers.isfinite().all()):
+            continue
         for mark in (float(numbers.min()), float(numbers.max())):
             others = numbers[numbers != mark]
             if not LEAST_MARKS <= len(numbers) - len(others) <= len(numbers) / 2:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import pytest
 import torch
 from torch import Tensor, nn
 
+import sevensteps as ss
 from sevensteps.doctor.case import Case
 from sevensteps.doctor.conditions.inputs_unscaled import examine
 from sevensteps.observe.network_facts import network_facts
@@ -43,3 +45,25 @@ def test_what_batch_norm_makes_up_for_in_training_mode_is_not_blamed() -> None:
     assert examine(case) is None
     assert [name for name, _ in case.ruled_out] == ["inputs_unscaled"]
     assert accused(x)
+
+
+@pytest.mark.draws
+@pytest.mark.parametrize("mark", [-9999.0, 1e6, -1.0, float("-inf")])
+def test_a_number_that_stands_for_what_is_missing(mark: float) -> None:
+    torch.manual_seed(0)
+    x = torch.rand(600, 5)
+    y = (x[:, :1] - x[:, 1:2]) * 2
+    x = torch.where(torch.rand_like(x) < 0.05, torch.tensor(mark), x)
+    model = nn.Sequential(nn.Linear(5, 32), nn.ReLU(), nn.Linear(32, 1))
+    optimizer = torch.optim.Adam(model.parameters(), lr=3e-3)
+    with ss.watch(model, optimizer) as watch:
+        for rows in (part for _ in range(5) for part in torch.randperm(600).split(30)):
+            loss = (model(x[rows]) - y[rows]).square().mean()
+            optimizer.zero_grad()
+            loss.backward()
+            optimizer.step()
+            watch.step(loss, target=y[rows])
+    found = watch.diagnose(train=(x, y)).findings
+    everything = [*found, *(symptom for f in found for symptom in f.symptoms)]
+    said = any("stands for what is missing" in f.explanation for f in everything)
+    assert said is (mark in (-9999.0, 1e6))

@@ -69,7 +69,8 @@ def test_run_json_has_what_is_promised(finished: Path) -> None:
         "stop": "epochs(3) | patience(2)",
     }
     assert {"python", "sevensteps", "torch", "numpy"} <= set(held["versions"])
-    assert held["versions"]["torch"] == torch.__version__
+    # the installed version, which may leave out how it was built: 2.4.1, not 2.4.1+cu121
+    assert torch.__version__.startswith(held["versions"]["torch"])
     assert held["threads"] >= 1
     assert held["parameters"] == 4 * 2 + 4 + 4 + 1
     assert set(held["reasons"]) == {*ss.steps.STEPS, "threads"}

@@ -51,7 +51,7 @@ EXPLAINS = (
     "output_overconfident",
 )
 LARGER = 300.0  # times the gradient of the other term
-FAR_LARGER = 1000.0
+FAR_LARGER = 1000.0  # times, from which a head that learns, but little, is tried alone
 LITTLE_LESS = 0.75  # of the error at the start, above which it stays beside a rest that falls far
 STILL = 0.85  # of the loss at the start, above which the drowned term has hardly moved
 LEFT, MUCH_LEFT = 0.05, 0.25  # of it, that is left of a term which falls no longer, or slowly

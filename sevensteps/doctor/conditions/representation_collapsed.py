@@ -40,9 +40,8 @@ EXPLAINS = (
 ALIKE = 0.03  # of their size, of the spread of the codes
 SHRUNK = 0.05  # of their spread in the first look
 NEAR = 0.1  # of their size, where so much less is left of their spread
-SHRINKING = (
-    0.4  # of their spread in the first look, or of their size, where nothing holds codes apart
-)
+# Of their spread in the first look, or of their size, where nothing holds codes apart.
+SHRINKING = 0.4
 NOTHING = 0.05  # nats of a posterior that says nothing
 AVERAGES = {"Mean", "Sum", "View", "Squeeze"}
 DISTANCE = {"Pow", "Abs", "Norm", "LinalgVectorNorm"}

@@ -127,7 +127,7 @@ def test_looks_that_take_far_too_long_are_thinned_out_and_the_diagnosis_says_so(
     observation = run.diagnosis.case.observation
     assert 0 < observation.notes["thinned"] < 300
     assert len(observation.looks) < 15
-    assert "looked at than planned" in " ".join(str(run.diagnosis).split())
+    assert "observed than planned" in " ".join(str(run.diagnosis).split())
 
 
 @pytest.mark.parametrize("gradient", ["autograd()", "chain_rule()"])

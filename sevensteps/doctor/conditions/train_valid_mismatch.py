@@ -176,6 +176,8 @@ def examine(case: Case) -> Finding | None:
 
 def _follows(case: Case) -> Finding | None:
     """Validation targets that do not follow from their inputs as those of the training data do."""
+    if case.before_training:
+        return None
     train, valid = case.scores.get("train"), case.scores.get("valid")
     if train is None or valid is None or train - valid < APART_SCORES or train < LEARNED:
         return None

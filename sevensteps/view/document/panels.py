@@ -71,7 +71,12 @@ def _across(by_layer: Mapping[str, Document], column: int, lead: str) -> str:
     if len(known) < 2:
         return ""
     (first, low), (last, high) = known[0], known[-1]
-    return f"{lead} is {low:.3g} at {first or 'the first layer'} and {high:.3g} at {last}."
+    return f"{lead} is {low:.3g} at {_layer(first)} and {high:.3g} at {_layer(last)}."
+
+
+def _layer(name: str) -> str:
+    """A layer in a sentence: those of an nn.Sequential are called by their numbers."""
+    return f"layer {name}" if name.isdigit() else name or "the first layer"
 
 
 def _size(observation: Observation) -> str:

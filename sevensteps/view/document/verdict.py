@@ -86,7 +86,10 @@ def _finding(finding: Finding, context: Context) -> dict[str, Any]:
         content["title"] = summary(finding.condition).rstrip(".")
     drawn = _drawn(finding, context)
     if drawn is not None and content["evidence"]:
-        content["evidence"][0]["drawn"] = drawn
+        first = content["evidence"][0]
+        if drawn.get("expected") != first.get("bar", {}).get("expected"):
+            drawn.pop("expected", None)  # a range of each step is none of all steps together
+        first["drawn"] = drawn
     plain: dict[str, Any] = nan_to_null(content)
     return plain
 

@@ -6,7 +6,7 @@ import { html } from "./html.js";
 import { drawExpected, drawGaps, drawLevels, drawMark } from "./marks.js";
 import { format } from "./numbers.js";
 import { Behind, Cursor, Legend, PointsTable } from "./readout.js";
-import { decades, hasSpike, seriesOf, valueRange, visible, wholeRange } from "./series.js";
+import { decades, hasSpike, seriesOf, tickTexts, valueRange, visible, wholeRange } from "./series.js";
 import { hovered, zoom } from "./state.js";
 import { SERIES, colour, theme } from "./theme.js";
 import uPlot from "./uplot.js";
@@ -108,7 +108,7 @@ function clip(range, whole) {
 const stepTicks = (_, ticks) => ticks.map((t, i) => (i ? format(t) : `step ${format(t)}`));
 
 /** @param {uPlot} _ @param {(number|null)[]} ticks */
-const valueTicks = (_, ticks) => ticks.map((t) => (t === null ? "" : format(t, 3)));
+const valueTicks = (_, ticks) => tickTexts(ticks);
 
 /** @type {(plot: uPlot, axis: number, low: number, high: number) => number[]} */
 const logTicks = (_plot, _axis, low, high) => decades(low, high);
@@ -184,7 +184,8 @@ function makePlot({ all, logarithmic, height, width, expected, latest }, element
         { ...axis, grid: { show: false }, size: 28, space: 80, values: stepTicks },
         {
           ...axis,
-          size: 58,
+          size: (/** @type {uPlot} */ _, /** @type {string[]|null} */ texts) =>
+            Math.max(58, 18 + 7 * Math.max(0, ...(texts ?? []).map((text) => text.length))),
           space: 36,
           values: valueTicks,
           ...(logarithmic ? { splits: logTicks, filter: (_, ticks) => ticks } : {}),
@@ -192,7 +193,7 @@ function makePlot({ all, logarithmic, height, width, expected, latest }, element
       ],
       series,
       bands,
-      padding: [14, 12, 0, 0],
+      padding: [14, 24, 0, 0],
       hooks: {
         drawClear: [(plot) => drawExpected(plot, expected)],
         draw: [

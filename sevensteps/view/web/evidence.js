@@ -121,7 +121,8 @@ function EvidenceRow({ measure, onset }) {
     </p>
     ${bar && html`<${Bar} bar=${bar} />`}
     ${drawn &&
-    html`<${Chart}
+    html`<p class="source">${drawn.name}</p>
+      <${Chart}
       title=${drawn.name}
       small
       height=${120}

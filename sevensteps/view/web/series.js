@@ -1,7 +1,7 @@
 /** Curves as a chart draws them: sorted points, and what is seen of them between two steps. */
 
 import { decimate, extent } from "./decimate.js";
-import { decodeNumbers, decodeSteps, nearest } from "./numbers.js";
+import { decodeNumbers, decodeSteps, format, nearest } from "./numbers.js";
 
 /** @typedef {import("./document.js").Curve} Curve */
 
@@ -187,4 +187,18 @@ export function hasSpike(all) {
     const some = ys.filter((y, i) => i % every === 0 && Number.isFinite(y)).sort();
     return high > SPIKE * some[Math.floor(0.95 * (some.length - 1))];
   });
+}
+
+/**
+ * The texts of the lines of an axis, with as many digits as tell them apart.
+ *
+ * @param {(number|null)[]} ticks
+ * @returns {string[]}
+ */
+export function tickTexts(ticks) {
+  const known = ticks.filter((tick) => tick !== null).length;
+  for (let digits = 3; ; digits++) {
+    const texts = ticks.map((tick) => (tick === null ? "" : format(tick, digits)));
+    if (digits > 8 || new Set(texts.filter(Boolean)).size === known) return texts;
+  }
 }

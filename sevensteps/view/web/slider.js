@@ -46,7 +46,7 @@ export function LookSlider({ looks }) {
     />
     <output>
       <b>step ${format(looks.steps[index])}</b>
-      <span>look ${index + 1} of ${last + 1}</span>
+      <span>look ${index + 1} of ${last + 1}${index === last ? ", the last" : ""}</span>
       ${loss !== undefined && html`<span>loss ${format(loss, 3)}</span>`}
     </output>
   </div>`;

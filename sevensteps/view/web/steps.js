@@ -22,7 +22,7 @@ export function Steps({ panels, blamed }) {
         html`<ul class="did">
           ${panel.did.map((text) => html`<li>${text}</li>`)}
         </ul>`}
-        ${blamed.includes(panel.name) && html`<p class="to-blame"><a href="#verdict">to blame</a></p>`}
+        ${blamed.includes(panel.name) && html`<p class="to-blame"><a href="#verdict">to blame: see the verdict</a></p>`}
       </li>`,
     )}
   </ol>`;

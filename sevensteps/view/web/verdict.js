@@ -36,7 +36,7 @@ export function Verdict({ document }) {
   const first = findings[0];
   return html`<section id="verdict" class=${`verdict ${state}`} aria-labelledby="verdict-h">
     <p class="state"><${StateIcon} state=${state} />${STATES[state]}</p>
-    <h2 id="verdict-h" class="sentence">${verdict.sentence}</h2>
+    <h2 id="verdict-h" class="sentence">${first?.title ? sentence(first.title) : verdict.sentence}</h2>
     ${first && html`<${StepStrip} blamed=${first.step} />`}
     ${findings.map(
       (finding, index) =>
@@ -95,7 +95,7 @@ function FindingView({ finding, document, rank }) {
   const name = finding.title ?? inWords(finding.condition);
   const body = html`<${FindingBody} finding=${finding} document=${document} />`;
   if (rank === 1) {
-    return html`<article class="finding"><${FindingHead} finding=${finding} name=${name} />${body}</article>`;
+    return html`<article class="finding"><${FindingHead} finding=${finding} name=${finding.title ? "" : name} />${body}</article>`;
   }
   return html`<details class=${`finding folded ${finding.severity}`}>
     <summary><${FindingHead} finding=${finding} name=${name} /></summary>
@@ -106,7 +106,7 @@ function FindingView({ finding, document, rank }) {
 /** @param {{finding: Finding, name: string}} props */
 function FindingHead({ finding, name }) {
   return html`<span class="finding-head">
-    <b>${name[0].toUpperCase() + name.slice(1)}</b>
+    ${name && html`<b>${name[0].toUpperCase() + name.slice(1)}</b>`}
     <span class="chip">step ${STEPS.indexOf(finding.step) + 1} · ${finding.step}</span>
     <span class="chip plain">${Math.round(100 * finding.confidence)} % sure</span>
     ${finding.onset !== null &&
@@ -123,7 +123,8 @@ function FindingBody({ finding, document }) {
   const drawn = layers.some(
     (layer) => named.includes(layer.name) || finding.where.parameters?.some((p) => p.startsWith(`${layer.name}.`)),
   );
-  const rest = without(finding.explanation, document.verdict?.sentence ?? "");
+  const heading = finding.title ? "" : (document.verdict?.sentence ?? "");
+  const rest = without(finding.explanation, heading);
   return html`<div class="finding-body">
     ${rest && html`<p class="explanation"><${Text} text=${rest} /></p>`}
     <h3>The evidence</h3>
@@ -158,20 +159,25 @@ function Beginning({ finding, document }) {
     const all = document.curves ?? [];
     const group = (all.find((curve) => curve.group === "loss") ?? all[0])?.group;
     const list = all.filter((curve) => curve.group === group);
+    const evaluated = list.filter((curve) => curve.name !== "loss of each step");
+    if (finding.onset === null && evaluated.length > 1) return evaluated;
     return list.sort((a, b) => b.behind - a.behind).slice(0, 1);
-  }, [document]);
+  }, [document, finding]);
   const marks = useMemo(
-    () => [
-      {
-        step: finding.onset ?? 0,
-        text: finding.onset ? `from step ${format(finding.onset)}` : "from the start",
-        kind: "onset",
-      },
-    ],
+    () =>
+      finding.onset === null
+        ? []
+        : [
+            {
+              step: finding.onset,
+              text: finding.onset ? `from step ${format(finding.onset)}` : "from the start",
+              kind: "onset",
+            },
+          ],
     [finding],
   );
-  if (!curves.length || finding.onset === null) return null;
-  return html`<h3>Where it began</h3>
+  if (!curves.length) return null;
+  return html`<h3>${finding.onset === null ? "The loss" : "Where it began"}</h3>
     <${Chart} title=${curves.map((curve) => curve.name).join(", ")} curves=${curves} marks=${marks}
       height=${200} log=${curves[0].log} />`;
 }
@@ -179,6 +185,14 @@ function Beginning({ finding, document }) {
 /** @param {{remedy: Remedy, document: Document, finding: Finding}} props */
 function RemedyView({ remedy, document, finding }) {
   const trials = finding.trials.filter((trial) => sameChange(trial.change, remedy.change));
+  if (document.kind === "watched" && !remedy.command && remedy.advice) {
+    return html`<div class="remedy">
+      <p class="own-loop"><${Text} text=${sentence(remedy.advice)} /></p>
+      <p class="advice"><${Text} text=${sentence(remedy.why)} /></p>
+      ${remedy.code && remedy.code.length > 0 && html`<${Code} lines=${remedy.code} />`}
+      ${trials.map((trial) => html`<${Trials} trial=${trial} />`)}
+    </div>`;
+  }
   return html`<div class="remedy">
     ${Object.entries(remedy.change).map(([step, value]) => {
       const now = document.steps?.find((panel) => panel.name === step)?.value;

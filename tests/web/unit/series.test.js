@@ -70,3 +70,8 @@ test("one spike that would flatten the rest asks for a logarithmic axis", () => 
   assert.equal(series.hasSpike([series.seriesOf(curve(spike.map((y) => y - 2)))]), false);
   assert.equal(series.hasSpike([series.seriesOf(curve([null, null]))]), false);
 });
+
+test("the lines of an axis have as many digits as tell them apart", () => {
+  assert.deepEqual(series.tickTexts([2.3075, 2.31, 2.3125, null]), ["2.308", "2.31", "2.313", ""]);
+  assert.deepEqual(series.tickTexts([1, 2]), ["1", "2"]);
+});

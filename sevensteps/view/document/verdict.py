@@ -197,6 +197,7 @@ def _remedy(remedy: Remedy, context: Context) -> dict[str, Any]:
         content["code"] = [
             line
             for step, text in steps.items()
+            if step != "data"  # data are not replaced by what prepares them
             for line in (
                 {"kind": "remove", "text": f"{step} = {context.recipe[step]}"},
                 {"kind": "add", "text": f"{step} = {text}"},

@@ -82,10 +82,9 @@ export function Behind({ all, spiky }) {
   const seeds = most.spread ? ` of ${most.spread.seeds} seeds, the band from the least to the largest` : "";
   const points = most.xs.length;
   return html`<p class="behind">
-    ${counted(most.behind, "point")} behind ${all.length > 1 ? `“${most.name}”` : "the curve"}${seeds};
-    ${points > 1000
-      ? " every pixel column shows the least and the largest of its own, so no spike is lost. "
-      : " all are drawn. "}
+    ${counted(most.behind, "point")} behind ${all.length > 1 ? `“${most.name}”` : "the curve"}${seeds}${points > 1000
+      ? "; every pixel column shows the least and the largest of its own, so no spike is lost. "
+      : ". "}
     ${spiky && "The axis is logarithmic, because a spike would flatten all else. "}
     <span class="how-to-zoom">Drag to zoom, double-click to see all.</span>
   </p>`;

@@ -19,7 +19,7 @@ export const STEPS = ["initialize", "predict", "loss", "gradient", "step", "repe
 
 const STATES = {
   error: "Keeps the training from working",
-  warning: "Costs part of what it could learn",
+  warning: "Learns less than it could",
   info: "Worth knowing",
   healthy: "Healthy",
   unknown: "Too little was seen",
@@ -105,9 +105,14 @@ function FindingView({ finding, document, rank }) {
 
 /** @param {{finding: Finding, name: string}} props */
 function FindingHead({ finding, name }) {
+  const changed = Object.keys(finding.remedies[0]?.change ?? {});
+  const mended = changed.includes(finding.step)
+    ? []
+    : changed.map((step) => (STEPS.includes(step) ? `step ${STEPS.indexOf(step) + 1} · ${step}` : `the ${step}`));
   return html`<span class="finding-head">
     ${name && html`<b>${name[0].toUpperCase() + name.slice(1)}</b>`}
     <span class="chip">step ${STEPS.indexOf(finding.step) + 1} · ${finding.step}</span>
+    ${mended.length > 0 && html`<span class="chip plain">mended in ${mended.join(" and ")}</span>`}
     <span class="chip plain">${Math.round(100 * finding.confidence)} % sure</span>
     ${finding.onset !== null &&
     html`<span class="chip plain">
@@ -132,7 +137,11 @@ function FindingBody({ finding, document }) {
     <${Beginning} finding=${finding} document=${document} />
     ${drawn && html`<h3>Where it is</h3><${Network} layers=${layers} where=${finding.where} />`}
     ${finding.remedies.length > 0 && html`<h3>What to change</h3>`}
-    ${finding.remedies.map((remedy) => html`<${RemedyView} remedy=${remedy} document=${document} finding=${finding} />`)}
+    ${finding.remedies.map(
+      (remedy, index) => html`${finding.remedies.length > 1 && index < 2 &&
+        html`<p class="which">${index ? "Or" : "Try this first"}</p>`}
+        <${RemedyView} remedy=${remedy} document=${document} finding=${finding} />`,
+    )}
     ${finding.symptoms.length > 0 &&
     html`<div class="symptoms">
       <h3>What follows from it</h3>

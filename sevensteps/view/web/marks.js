@@ -37,7 +37,7 @@ export function drawLevels(plot, all) {
   const size = devicePixelRatio || 1;
   ctx.save();
   ctx.strokeStyle = ctx.fillStyle = colour("ink-soft");
-  ctx.font = `${11 * size}px ${colour("sans") || "sans-serif"}`;
+  ctx.font = `${12 * size}px ${colour("sans") || "sans-serif"}`;
   ctx.textAlign = "right";
   ctx.setLineDash([2 * size, 3 * size]);
   for (const level of all.flatMap((series) => series.levels)) {
@@ -87,7 +87,7 @@ export function drawMark(plot, mark) {
   line(ctx, x, bbox.top, x, bbox.top + bbox.height);
   ctx.setLineDash([]);
   if (mark.text) {
-    ctx.font = `${mark.kind === "onset" ? "600 " : ""}${11 * size}px ${colour("sans") || "sans-serif"}`;
+    ctx.font = `${mark.kind === "onset" ? "600 " : ""}${12 * size}px ${colour("sans") || "sans-serif"}`;
     const wide = ctx.measureText(mark.text).width;
     const left = x + wide + 8 * size > bbox.left + bbox.width;
     ctx.textAlign = left ? "right" : "left";

@@ -17,7 +17,7 @@ export function Steps({ panels, blamed }) {
         ${panel.value
           ? html`<p class="value"><${Notation} text=${panel.value} /></p>`
           : html`<p class="value none">not known</p>`}
-        ${panel.reason && html`<p class="reason"><${Text} text=${sentence(panel.reason)} /></p>`}
+        ${panel.reason && !blamed.includes(panel.name) && html`<p class="reason"><${Text} text=${sentence(panel.reason)} /></p>`}
         ${panel.did.length > 0 &&
         html`<ul class="did">
           ${panel.did.map((text) => html`<li>${text}</li>`)}

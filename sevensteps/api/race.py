@@ -136,6 +136,9 @@ class Race:
 
         return race_document(self.to_dict(), [run.history for run in self.runs])
 
+    def _repr_html_(self) -> str:
+        return str(self._repr_mimebundle_()["text/html"])
+
     def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, Any]:
         from sevensteps.view.notebook import show_document
 

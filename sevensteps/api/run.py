@@ -222,6 +222,9 @@ class Run:
             why = str(failure)
         return run_document(self, self.explained(data_dir), diagnosis, why, report)
 
+    def _repr_html_(self) -> str:
+        return str(self._repr_mimebundle_()["text/html"])
+
     def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, Any]:
         from sevensteps.view.notebook import show_document
 

@@ -1,4 +1,4 @@
-"""A diagnosis: findings in order, as text, HTML, JSON and SARIF, and trials of their remedies."""
+"""A diagnosis: findings in order, as text, page, JSON and SARIF, and trials of their remedies."""
 
 from __future__ import annotations
 
@@ -14,7 +14,6 @@ from sevensteps.doctor.chance import compare_with_chance, is_at_chance, why_too_
 from sevensteps.doctor.examination import Examination, examine
 from sevensteps.doctor.finding import SEVERITIES, Finding
 from sevensteps.doctor.measures import step_with_rate
-from sevensteps.doctor.report.html import html
 from sevensteps.doctor.report.sarif import sarif
 from sevensteps.doctor.report.text import text
 from sevensteps.doctor.trials.changes import Change, random_change
@@ -136,7 +135,7 @@ class Diagnosis(Examination):
         return write_page(self, path)
 
     def _repr_html_(self) -> str:
-        return html(self.findings, self.ruled_out, self.basis, self.not_judged)
+        return str(self._repr_mimebundle_()["text/html"])
 
     def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, Any]:
         return notebook_bundle(self)

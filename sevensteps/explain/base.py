@@ -48,6 +48,9 @@ class Explanation(ABC):
         """
         return write_page(self, path)
 
+    def _repr_html_(self) -> str:
+        return str(self._repr_mimebundle_()["text/html"])
+
     def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, Any]:
         return notebook_bundle(self)
 

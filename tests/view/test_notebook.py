@@ -42,6 +42,8 @@ def test_a_race_a_diagnosis_and_answers(
         bundle = subject._repr_mimebundle_()
         assert "<iframe" in bundle["text/html"]
         assert bundle["text/plain"]
+        [page] = re.findall(r"<iframe[^>]*>", subject._repr_html_())
+        assert 'sandbox="allow-scripts"' in page
     shapes = faulty_run.explain.shapes()._repr_mimebundle_()
     assert shapes["text/html"].startswith("<pre>")
     assert base64.b64decode(shapes["image/png"]).startswith(PNG)

@@ -133,9 +133,6 @@ class Gradient(Explanation):
         )
         return f"<div>{self.formula.html()}{f'<table>{rows}</table>' if rows else ''}</div>"
 
-    def _repr_html_(self) -> str:
-        return self.html()
-
 
 def gradient(
     subject: Subject,

@@ -12,10 +12,11 @@ that it pushes apart, as a whole and by column. Of a judge and what it judges: t
 gradients at its answers for what the other makes. Source: Goodfellow et al. 2014, Generative
 adversarial nets.
 
-Remedies: turn the sign; a log-likelihood needs a minus. Leave out `maximize=True` in the
-optimizer. Silent on: a negative loss that is a density; a negated loss that the optimizer
-maximizes; scores that wander. A remark where a policy's loss is one of costs or of rewards, and no
-score says which.
+Remedies: turn the sign; a log-likelihood needs a minus. Leave out `maximize=True` in the optimizer.
+Silent on: a negative loss that is a density; a negated loss that the optimizer maximizes; numbers
+that run against their targets under a loss that stays positive, as the second of a ranked pair;
+scores that wander. A remark where a policy's loss is one of costs or of rewards, and no score says
+which.
 """
 
 from __future__ import annotations
@@ -99,7 +100,9 @@ def _led_away(case: Case) -> Finding | None:
     shares = [s for look in case.looks if (s := share_led_away(look)) is not None]
     apart = [a for look in case.looks if (a := agreement(look)) is not None]
     if numbers := [c for look in case.looks if (c := correlation_led(look)) is not None]:
-        return _made_opposite(numbers)
+        # a likeness ends below zero where its answers are opposite; a ranking's or a hazard's
+        # error, whose answers may run against the targets by right, does not
+        return _opposed(numbers) if final_loss(case) < 0 else None
     if len(shares) < MIN_LOOKS or min(shares) < LED or not apart:
         return None
     if (end := statistics.fmean(apart[-3:])) > RIGHT:
@@ -140,7 +143,7 @@ def _led_away(case: Case) -> Finding | None:
     )
 
 
-def _made_opposite(numbers: list[tuple[float, float]]) -> Finding | None:
+def _opposed(numbers: list[tuple[float, float]]) -> Finding | None:
     """A loss of numbers that lowers their correlation with the targets, until it is negative."""
     lowered, end = min(share for share, _ in numbers), statistics.fmean(c for _, c in numbers[-3:])
     if len(numbers) < MIN_LOOKS or lowered < LED or end > OPPOSITE:
@@ -278,15 +281,15 @@ def _draws_strangers(case: Case) -> Finding | None:
     columns = _columns(pairs)
     if columns and min(columns)[0] < -AGAINST_SIGMAS:
         return None  # hard pairs: near in what tells them apart, and far in the rest
-    told = bool(case.observation.scores)
+    scored = bool(case.observation.scores)
     return Finding(
         "loss_sign",
         STEP,
-        "error" if told else "warning",
-        0.85 if told else 0.7,
+        "error" if scored else "warning",
+        0.85 if scored else 0.7,
         f"The loss draws together the codes of inputs that lie {drawn[1]:.3g} apart in the mean, "
         f"and pushes apart those of inputs that lie {pushed[1]:.3g} apart"
-        + (", and the score does not rise" if told else "")
+        + (", and the score does not rise" if scored else "")
         + ": near and far are exchanged, in the sign of the loss, its labels or its arguments.",
         [
             Measure(
@@ -324,12 +327,12 @@ def _draws_unlike(case: Case) -> Finding | None:
     _, column, drawn, pushed = max(columns)
     if drawn[1] <= FURTHER * pushed[1]:
         return None
-    told = bool(case.observation.scores)
+    scored = bool(case.observation.scores)
     return Finding(
         "loss_sign",
         STEP,
-        "error" if told else "warning",
-        0.8 if told else 0.7,
+        "error" if scored else "warning",
+        0.8 if scored else 0.7,
         "The loss draws together the codes of inputs that differ, and pushes apart those of inputs "
         f"that are alike: in column {column} the squared difference is {drawn[1]:.3g} for the "
         f"former and {pushed[1]:.3g} for the latter in the mean, and no column says otherwise. "

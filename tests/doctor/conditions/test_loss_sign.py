@@ -276,6 +276,40 @@ def test_a_likeness_to_the_targets_that_is_made_small(seed: int) -> None:
         assert not descended(lambda o, t, of=likeness: 1 - of(o, t), y, x)
 
 
+def hazard_error(hazard: Tensor, time: Tensor) -> Tensor:
+    """Minus the log partial likelihood (Cox 1972) where nobody was lost to follow-up."""
+    order = time[:, 0].argsort(descending=True)
+    sorted_hazard = hazard[order, 0]
+    return (sorted_hazard.logcumsumexp(0) - sorted_hazard).mean()
+
+
+@five_seeds
+def test_numbers_that_run_against_their_targets_by_right(seed: int) -> None:
+    torch.manual_seed(seed)
+    x = torch.randn(600, 6)
+    time = torch.exp(-x[:, :1] + 0.3 * torch.randn(600, 1))
+    assert not descended(hazard_error, time, x)
+
+
+@five_seeds
+def test_the_second_of_a_ranked_pair_runs_against_which_is_better(seed: int) -> None:
+    torch.manual_seed(seed)
+    x = torch.randn(600, 6)
+    worth = torch.tanh(x[:, :1]) + x[:, 1:2] * x[:, 2:3] / 2
+    model = nn.Sequential(nn.Linear(6, 24), nn.Tanh(), nn.Linear(24, 1))
+    optimizer = torch.optim.Adam(model.parameters(), lr=1e-2)
+    with ss.watch(model, optimizer) as watch:
+        for rows in (part for _ in range(12) for part in torch.randperm(600).split(60)):
+            others = rows[torch.randperm(60)]
+            better = torch.sign(worth[rows] - worth[others])
+            loss = F.margin_ranking_loss(model(x[rows]), model(x[others]), better, margin=0.3)
+            optimizer.zero_grad()
+            loss.backward()
+            optimizer.step()
+            watch.step(loss, target=better)
+    assert "loss_sign" not in {finding.condition for finding in watch.diagnose().findings}
+
+
 @pytest.mark.parametrize("together", [True, False])
 @pytest.mark.parametrize("turned", [True, False])
 def test_marks_of_pairs_that_are_exchanged_show_in_the_columns_that_tell(

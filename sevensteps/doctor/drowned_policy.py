@@ -54,7 +54,7 @@ def drowned_policy(case: Case, measured: list[tuple[Look, PartGradients]]) -> Fi
         for name, values in ratios.items()
         if len(values) == len(later)
         and _drowns(values, cosines[name], name in errors)
-        and (stays or (name not in errors and _is_kept(measured, name)))
+        and (stays or (name not in errors and _stays_high(measured, name)))
     ]
     if not drowning:
         return None
@@ -71,7 +71,7 @@ def _drowns(ratios: list[float], cosines: list[float], error: bool) -> bool:
     return not error and min(ratios) >= BALANCED and median(cosines) <= AGAINST
 
 
-def _is_kept(measured: list[tuple[Look, PartGradients]], name: str) -> bool:
+def _stays_high(measured: list[tuple[Look, PartGradients]], name: str) -> bool:
     """Whether a bonus is as high at the end as it was at the start."""
     added = [part.contribution for _, one in measured for part in one.parts if part.name == name]
     known = [value for value in added if value is not None]

@@ -31,8 +31,8 @@ def unread_answers(case: Case, lost: Collection[str]) -> list[str]:
     if not matrices or not (are_as_drawn(matrices) or _few_as_drawn(matrices)):
         return []
     pulled = {path for look in looks for path in look.output_gradients}
-    given = set.intersection(*(set(look.outputs) for look in looks))
-    return sorted(given - pulled)
+    outputs = set.intersection(*(set(look.outputs) for look in looks))
+    return sorted(outputs - pulled)
 
 
 def _few_as_drawn(matrices: Sequence[Tensor]) -> bool:
@@ -51,9 +51,9 @@ def unread_columns(case: Case) -> list[int]:
     if len(looks) < LEAST_LOOKS or case.steps < LEAST_STEPS or not layers:
         return []
     shapes = {tuple(look.shapes.get("output", ())) for look in looks}
-    told = {tuple(look.shapes.get("target", ())) for look in looks}
+    target_shapes = {tuple(look.shapes.get("target", ())) for look in looks}
     gradients = [look.output_gradient for look in looks]
-    if shapes != told or any(len(shape) != 2 or shape[1] < 2 for shape in shapes):
+    if shapes != target_shapes or any(len(shape) != 2 or shape[1] < 2 for shape in shapes):
         return []
     targets = [look.target for look in looks if look.target is not None]
     if not targets or not all(t.is_floating_point() and t.ndim == 2 for t in targets):

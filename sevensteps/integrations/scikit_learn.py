@@ -130,9 +130,9 @@ class _Estimator(BaseEstimator):  # type: ignore[misc]
         place: so a copy of it.
         """
         parameter = "network" if step == "predict" else step
-        asked = getattr(self, parameter)
+        value = getattr(self, parameter)
         try:
-            return as_value(step, copy.deepcopy(asked) if isinstance(asked, nn.Module) else asked)
+            return as_value(step, copy.deepcopy(value) if isinstance(value, nn.Module) else value)
         except Error as failure:
             reason = str(failure).removeprefix(f"{step}: ")
             for ours, here in (

@@ -278,14 +278,14 @@ def explain_crash(
     for pattern, explanation in EXPLANATIONS:
         if match := re.search(pattern, text, re.DOTALL):
             place = _place(own[-1]) if own else "with an error"
-            said = explanation(match)
+            reason = explanation(match)
             if stepped_at and pattern == CHANGED_IN_PLACE:
-                said = (
+                reason = (
                     f"The optimizer's step ({stepped_at}) comes between the forward pass and this "
                     "backward pass, and has changed the weights that the gradient is computed "
                     "from. Call step() after backward()."
                 )
-            return f"The script ended {place}{_layer(failure, networks)}: {said}"
+            return f"The script ended {place}{_layer(failure, networks)}: {reason}"
     return ""
 
 

@@ -43,10 +43,10 @@ def worst_document(explain: Explain) -> list[Document]:
 
 def sample_explained(sample: Sample) -> Document:
     """One sample with its answer, its outputs and why."""
-    given = sample.input
+    values = sample.input
     content: Document = {
         "sample": sample_document(
-            sample.index, sample.part, given.raw, given.shape, given.names, given.highest
+            sample.index, sample.part, values.raw, values.shape, values.names, values.highest
         ),
         "loss": finite(sample.loss),
         "truth": _answer_text(sample.truth),

@@ -26,7 +26,7 @@ export function LookSlider({ looks }) {
     setPlaying(!playing);
   };
   const loss = looks.loss?.[index];
-  const said = `look ${index + 1} of ${last + 1}, step ${format(looks.steps[index])}`;
+  const position = `look ${index + 1} of ${last + 1}, step ${format(looks.steps[index])}`;
   return html`<div class="slider-bar">
     <button type="button" class="play" onClick=${play} aria-label=${playing ? "stop" : "play the looks"}>
       <svg viewBox="0 0 16 16" aria-hidden="true">
@@ -40,7 +40,7 @@ export function LookSlider({ looks }) {
       step="1"
       value=${index}
       aria-label="look"
-      aria-valuetext=${said}
+      aria-valuetext=${position}
       onInput=${(/** @type {Event} */ event) =>
         (look.value = Number(/** @type {HTMLInputElement} */ (event.currentTarget).value))}
     />

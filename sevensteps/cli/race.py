@@ -215,12 +215,15 @@ def print_remarks(screen: Console, race: Race) -> None:
 
 def print_examined(screen: Console, race: Race) -> None:
     """Print whom the doctor examined, why, and what it found."""
-    for run, why in zip(race.runs, race.examined, strict=True):
+    for number, (run, why) in enumerate(zip(race.runs, race.examined, strict=True)):
         conditions = ", ".join(finding.condition for finding in run.findings)
         if why and (conditions or why != "all are"):
-            place = run.folder.name if run.folder else repr(run.recipe.step)
+            row = next(row for row in race.table if number in row.members)
+            seed = f", seed {run.recipe.seed}" if len(row.members) > 1 else ""
             reason = "" if why == "all are" else f"{why}; "
-            screen.print(f"Network {place} was examined: {reason}{conditions or 'nothing found'}.")
+            screen.print(
+                f"{row.label}{seed} was examined: {reason}{conditions or 'nothing found'}."
+            )
     examined = sum(bool(why) for why in race.examined)
     if examined < len(race.runs) and any(run.outcome.watched for run in race.runs):
         verb = "was" if examined == 1 else "were"
@@ -253,7 +256,13 @@ def conclusion(race: Race) -> list[str]:
         return []
     first, second = race.table[:2]
     if second.p is None or second.interval is None or second.behind is None:
-        return [f"{first.label} is ahead."]
+        ahead = f"{first.label} is ahead"
+        if second.behind is None or len(first.members) < 2:
+            return [f"{ahead}."]
+        return [
+            f"{ahead} of {second.label} by {-second.behind:.4g}, by the same on all "
+            f"{len(first.members)} seeds: how much of that is chance, they cannot tell."
+        ]
     low, high = -second.interval[1], -second.interval[0]
     difference = (
         f"{-second.behind:.4g} (95 % interval {low:.4g} to {high:.4g}, p = {second.p:.2g}, "

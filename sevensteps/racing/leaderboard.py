@@ -16,6 +16,7 @@ from sevensteps.record.summary import RunSummary
 from sevensteps.training.recipe import Recipe
 
 CONFIDENCE = 0.95  # of the intervals
+ROUNDING = 1e-9  # of a difference, that is no spread
 
 Summaries = Sequence[RunSummary]
 Histories = Sequence[Sequence[Mapping[str, Any]]]
@@ -29,8 +30,9 @@ class LeaderboardRow:
     `metric` is the mean of the validation metric at the end of its runs and `spread` their standard
     deviation (None for one run). `behind` is the mean difference from the best row (negative:
     worse), `interval` its 95 % confidence interval, and `p` the probability of a difference this
-    large between two recipes that are equally good. They are None for the best row, and where there
-    are too few seeds. `curve` is the mean metric by epoch.
+    large between two recipes that are equally good. They are None for the best row, where there
+    are too few seeds, and where all seeds differ from the best by the same. `curve` is the mean
+    metric by epoch.
     """
 
     label: str
@@ -153,8 +155,10 @@ def _compare_with_best(
         return replace(row, behind=behind)
     paired = row.seeds == best.seeds
     samples = [[a - b for a, b in zip(ours, theirs, strict=True)]] if paired else [ours, theirs]
-    if not any(stdev(sample) for sample in samples):  # a t statistic would divide by 0
-        return replace(row, behind=behind, interval=(behind, behind), p=0.0 if behind else 1.0)
+    if max(map(stdev, samples)) <= ROUNDING * abs(behind):  # a t statistic would divide by 0
+        if behind:  # the seeds say nothing of chance, and two of the same are no evidence
+            return replace(row, behind=behind)
+        return replace(row, behind=behind, interval=(0.0, 0.0), p=1.0)
     from scipy.stats import ttest_ind, ttest_rel  # takes half a second to import
 
     with warnings.catch_warnings():

@@ -48,6 +48,16 @@ def test_the_table_is_read_at_eighty_columns(sevensteps: Callable[..., CommandRe
     assert "in the race, best accuracy" in result.err
 
 
+def test_who_was_examined_is_named_as_in_the_table(
+    sevensteps: Callable[..., CommandResult],
+) -> None:
+    result = sevensteps(*RACE, "--step", "sgd(lr=1e30)", "--step", "sgd(lr=0.1)", "--seeds", "2")
+    assert "sgd(lr=1e+30), seed 0 was examined: its loss is not finite; " in " ".join(
+        result.out.split()
+    )
+    assert "Network " not in result.out
+
+
 def test_json_is_one_line_and_what_the_folder_holds(
     sevensteps: Callable[..., CommandResult],
 ) -> None:

@@ -244,11 +244,11 @@ def _another_seed(run: RunNumbers) -> Iterator[Question]:
     answer = f"Not to the digit: seed {subject.recipe.seed} draws {' and '.join(drawn)}"
     numbers: dict[str, Any] = {run.metric: run.score, "samples": count}
     if run.metric == "accuracy":
-        numbers["error"] = 1.96 * math.sqrt(run.score * (1 - run.score) / count)
+        low, high = share_interval(run.score, count)
+        numbers |= {"low": low, "high": high}
         answer += (
-            f". And {run.score:.4f} of {count:,} validation samples is itself uncertain by "
-            f"about ±{number_text(numbers['error'], 2)} "
-            "(95 %), so that smaller differences say little"
+            f". And {run.score:.4f} of {count:,} validation samples leaves open anything from "
+            f"{low:.3f} to {high:.3f} (95 %), so that differences within that say little"
         )
     yield Question(
         "Would another seed give the same?",
@@ -316,3 +316,14 @@ def _best_epoch(run: RunNumbers) -> Iterator[Question]:
         54,
         {"best": best, "last": last, "value": value},
     )
+
+
+def share_interval(share: float, count: int) -> tuple[float, float]:
+    """Between what the true share lies, at 95 %, where `share` of `count` samples was seen; it
+    holds for few samples and at 0 and 1, too. Source: Wilson 1927, Probable inference.
+    """
+    z = 1.96
+    middle = (share + z * z / (2 * count)) / (1 + z * z / count)
+    half = z * math.sqrt(share * (1 - share) / count + (z / (2 * count)) ** 2)
+    half /= 1 + z * z / count
+    return max(middle - half, 0.0), min(middle + half, 1.0)

@@ -9,10 +9,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from scipy import stats
 
 import sevensteps as ss
 from sevensteps.explain.run_numbers import RunNumbers
-from sevensteps.explain.why.answer import MAX_QUESTIONS, Why, _another_seed
+from sevensteps.explain.why.answer import MAX_QUESTIONS, Why, _another_seed, share_interval
 from sevensteps.record.run_folder import nan_to_null
 from tests.explain.why.questions import asked, parsed, trained
 
@@ -96,3 +97,11 @@ def test_damaged_findings_are_one_line(tmp_path: Path) -> None:
     file.write_text(json.dumps(held))
     with pytest.raises(ss.Error, match="are damaged: KeyError"):
         ss.load(run.folder).explain.why()
+
+
+@pytest.mark.parametrize(("right", "count"), [(322, 359), (7, 7), (0, 5), (1, 2)])
+def test_what_a_share_of_few_samples_leaves_open(right: int, count: int) -> None:
+    oracle = stats.binomtest(right, count).proportion_ci(0.95, method="wilson")
+    assert share_interval(right / count, count) == pytest.approx(
+        (oracle.low, oracle.high), abs=1e-4
+    )

@@ -218,7 +218,7 @@ def deliver(report: ProcessReport, settings: Mapping[str, Any]) -> None:
 
     report = with_others(report, Path(settings["folder"]))
     say(f"\n{report.text(LEAD)}\n")
-    write_files(report, settings)
+    write_files(report, settings, Path(sys.argv[0]).name)
 
 
 def say(text: str) -> None:
@@ -233,11 +233,10 @@ def say(text: str) -> None:
             screen.flush()
 
 
-def write_files(report: ProcessReport, settings: Mapping[str, Any]) -> None:
-    """Write the files that were asked for."""
+def write_files(report: ProcessReport, settings: Mapping[str, Any], script: str) -> None:
+    """Write the files of `settings` about `script`, and print where the page is."""
     from sevensteps.record.run_folder import nan_to_null, write
 
-    title = f"sevensteps watch: {Path(sys.argv[0]).name}"
     if settings["json"]:
         content = json.dumps(nan_to_null(report.to_dict()), indent=2, ensure_ascii=False)
         write(Path(settings["json"]), f"{content}\n".encode())
@@ -245,7 +244,9 @@ def write_files(report: ProcessReport, settings: Mapping[str, Any]) -> None:
         from sevensteps.view.document.script import script_document
         from sevensteps.view.report import report_page
 
-        write(Path(settings["report"]), report_page(script_document(report, title)).encode())
+        page = report_page(script_document(report, f"sevensteps watch: {script}"))
+        write(Path(settings["report"]), page.encode())
+        say(f"\nReport in {settings['report']}\n")
 
 
 def leave(report: ProcessReport, folder: Path) -> None:

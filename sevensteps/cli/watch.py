@@ -221,7 +221,8 @@ def run_and_try(
     else:
         said = "Nothing was found, so there is nothing to try."
     say(f"\n{said}\n")
-    write_files(report, settings)
+    script = next((word for word in arguments if not word.startswith("-")), "")
+    write_files(report, settings, Path(script).name)
     return code
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -87,6 +88,7 @@ def test_a_script_runs_as_without_us_and_is_diagnosed(tmp_path: Path) -> None:
     content = json.loads((folders[1] / "a.json").read_text())
     assert content["trainings"][0]["steps"] == 40
     assert "output_loss_mismatch" in (folders[1] / "a.html").read_text()
+    assert re.search(r"^Report in .*a\.html$", watched.stderr, re.MULTILINE)
 
 
 CRASHING = f"""{TRAINING}
@@ -253,7 +255,9 @@ def test_remedies_are_tried_and_nothing_else_is_left(tmp_path: Path) -> None:
     assert trial["condition"] == "output_loss_mismatch"
     assert len(trial["untouched"]) == len(trial["remedied"]) > 0
     assert trial["patch"].startswith("train.py:14: `return F.softmax(")
-    assert "train.py:14" in (tmp_path / "a.html").read_text()
+    page = (tmp_path / "a.html").read_text()
+    assert "train.py:14" in page
+    assert "<title>sevensteps watch: train.py" in page
 
 
 @pytest.mark.slow

@@ -102,9 +102,9 @@ def examine(case: Case) -> Finding | None:
     if room.is_known:
         evidence.append(
             Measure(
-                "largest stable learning rate, 2/λ_max",
-                significant(room.edge),
-                f"about {rate:g}",
+                "learning rate, beside the largest stable one, 2/λ_max",
+                significant(rate),
+                f"about {room.edge:.3g}",
                 "Lanczos, at the end",
             )
         )

@@ -310,13 +310,13 @@ def _by_outputs(case: Case) -> Finding | None:
                 Measure(
                     "sum of a sample's outputs",
                     significant(float(output.sum(-1).mean()), 4),
-                    "any number",
+                    "not always 1",
                     "outputs seen",
                 ),
                 Measure(
                     "loss at the end",
                     significant(end, 4),
-                    f"above {floor:.4f}, its floor",
+                    f"towards 0, not {floor:.4f}",
                     "closed form",
                 ),
             ],
@@ -331,7 +331,7 @@ def _by_outputs(case: Case) -> Finding | None:
             0.95,
             "The network's softmax runs over the samples of the batch, not over the classes: each "
             "column sums to 1.",
-            [Measure("sum of a column of the batch", 1.0, "any number", "outputs seen")],
+            [Measure("sum of a column of the batch", 1.0, "not always 1", "outputs seen")],
             "softmax over dim=1, and only once",
         )
     if name == "nll_loss" and columns > 1 and (finding := _log_missing(output, probabilities)):
@@ -350,7 +350,7 @@ def _by_outputs(case: Case) -> Finding | None:
                 Measure(
                     "range of the outputs",
                     f"{float(output.min()):.3g} to {float(output.max()):.3g}",
-                    "any number",
+                    "no limits",
                     "outputs seen",
                 )
             ],
@@ -366,7 +366,7 @@ def _by_outputs(case: Case) -> Finding | None:
                 Measure(
                     "range of the outputs",
                     f"{float(output.min()):.3g} to {float(output.max()):.3g}",
-                    "any number",
+                    "no limits",
                     "outputs seen",
                 )
             ],

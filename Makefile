@@ -56,7 +56,7 @@ test-page: tests/web/node_modules/.done
 
 test-browser gallery: .venv/.browser
 	@command -v chromium >/dev/null || command -v chromium-browser >/dev/null || { \
-	    [ "$$(id -u)" = 0 ] && apt-get install -y -qq chromium >/dev/null; } || { \
+	    [ "$$(id -u)" = 0 ] && apt-get update -qq && apt-get install -y -qq chromium >/dev/null; } || { \
 	    echo 'make: there is no chromium; install it: sudo apt-get install chromium' >&2; exit 1; }
 	@OMP_NUM_THREADS=1 SEVENSTEPS_GALLERY=$(if $(filter gallery,$@),1,) $(BIN)/pytest tests/browser --timeout 300
 

@@ -59,6 +59,8 @@ def _watch(threads: int, busy: Callable[[], bool], ended: threading.Event) -> No
                 thread.start()
         elif idle and not wanted:
             enough.set()
+            for thread in idle:
+                thread.join()
             idle = []
         ended.wait(SECONDS)
     enough.set()

@@ -10,9 +10,12 @@ among them, are open since 30 November 2026: the doctor called 7 % of their faul
 what was lacking could not be told from totals. Thirteen that were written on that day by somebody
 who had read nothing of the doctor are open since the day after: "agents", "attention_misused",
 "broken_numbers", "decoders", "forecasts", "generators", "hand_made_loops", "likeness",
-"masks_of_pixels", "neighbours", "pretrained", "several_aims" and "tables_prepared". Those that are
-kept back now were written then, by somebody who had read nothing of the doctor, nor of those
-thirteen. All stand apart from the other cases and have a report of their own,
+"masks_of_pixels", "neighbours", "pretrained", "several_aims" and "tables_prepared". Fourteen
+more, written then by somebody who had read nothing of the doctor nor of those thirteen, are open
+since 1 December 2026, when the right cause had been named in 90 of 140 of their faulty runs:
+"adversaries", "denoisers", "latent_codes", "near_and_far", "odds_and_ranks", "on_graphs",
+"pixel_maps", "pupils", "rewards", "series_ahead", "sound_clips", "tastes", "translators" and
+"words_in_order". All stand apart from the other cases and have a report of their own,
 `python -m benchmarks.doctor.field_faults`.
 """
 
@@ -24,6 +27,7 @@ from benchmarks.doctor.cases.field_faults.pair import Pair
 from benchmarks.doctor.loop import Case
 
 OPEN = (
+    "adversaries",
     "agents",
     "as_fed",
     "attention_misused",
@@ -34,6 +38,7 @@ OPEN = (
     "cut_short",
     "deaf",
     "decoders",
+    "denoisers",
     "drowned",
     "endings",
     "feeding",
@@ -43,6 +48,7 @@ OPEN = (
     "gradients",
     "hand_made_loops",
     "input_ignored",
+    "latent_codes",
     "leaks",
     "lengths",
     "likeness",
@@ -50,38 +56,34 @@ OPEN = (
     "loss_calls",
     "masks_of_pixels",
     "modes",
+    "near_and_far",
     "neighbours",
     "not_finite",
+    "odds_and_ranks",
+    "on_graphs",
     "own_objectives",
     "padding",
+    "pixel_maps",
     "pretrained",
+    "pupils",
+    "rewards",
     "samples_mixed",
+    "series_ahead",
     "several_aims",
     "several_terms",
     "signs",
+    "sound_clips",
     "steps_lost",
     "switches",
     "tables_prepared",
-    "undefined",
-    "unregistered",
-    "wrong_axis",
-)
-KEPT_BACK = (
-    "adversaries",
-    "denoisers",
-    "latent_codes",
-    "near_and_far",
-    "odds_and_ranks",
-    "on_graphs",
-    "pixel_maps",
-    "pupils",
-    "rewards",
-    "series_ahead",
-    "sound_clips",
     "tastes",
     "translators",
+    "undefined",
+    "unregistered",
     "words_in_order",
+    "wrong_axis",
 )
+KEPT_BACK: tuple[str, ...] = ()
 FAMILIES: dict[str, list[Pair]] = {
     family: importlib.import_module(f"{__name__}.{family}").PAIRS for family in (*OPEN, *KEPT_BACK)
 }

@@ -1,3 +1,3 @@
 """Faults of the seven steps in loops as people write them, on data that is drawn for them: a file a
-step. All of them are kept back.
+step.
 """

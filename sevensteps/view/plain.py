@@ -7,27 +7,49 @@ from html import escape
 from typing import Any
 
 from sevensteps.doctor.report.text import measured_text
+from sevensteps.view.document.numbers import number_text
 
 Document = Mapping[str, Any]
 RUNS = 20  # of a race
 
 
 def plain_page(document: Document) -> str:
-    """Headline, verdict with evidence and remedies, figures, steps, and how to repeat it."""
+    """The parts in the order of the page: headline, figures, findings with evidence and remedies,
+    what was ruled out, the seven steps, curves, and how to repeat it.
+    """
+    verdict = document.get("verdict")
+    head = (
+        (f"<h1>{_text(headline(document))}</h1>", _paragraph(_line(document)))
+        if verdict
+        else (f"<h1>{_text(document.get('title'))}</h1>", _paragraph(document.get("subtitle")))
+    )
     parts = [
-        f"<h1>{_text(document.get('title'))}</h1>",
-        _paragraph(document.get("subtitle")),
-        *_verdict(document.get("verdict")),
+        *head,
+        *_figures(document.get("figures")),
+        *_verdict(verdict),
         *_named("Ruled out", document.get("ruled_out")),
         *_named("Not judged", document.get("not_judged")),
-        *_figures(document.get("figures")),
-        *_race(document.get("race")),
         *_comparison(document.get("comparison")),
-        *_curves(document.get("curves")),
+        *_race(document.get("race")),
         *_steps(document.get("steps")),
+        *_curves(document.get("curves")),
         *_repeat(document.get("repeat")),
     ]
     return "".join(parts)
+
+
+def headline(document: Document) -> str:
+    """The sentence of the whole document: what is wrong, or its title where nothing is judged."""
+    verdict = document.get("verdict")
+    if not verdict:
+        return str(document.get("title", ""))
+    findings = verdict.get("findings")
+    title = str(findings[0].get("title") or "") if findings else ""
+    return f"{title[0].upper()}{title[1:]}." if title else str(verdict.get("sentence", ""))
+
+
+def _line(document: Document) -> str:
+    return " · ".join(filter(None, (document.get("title"), document.get("subtitle"))))
 
 
 def _text(value: Any) -> str:
@@ -47,33 +69,39 @@ def _table(header: Sequence[str], rows: Iterable[Sequence[Any]]) -> str:
 def _verdict(verdict: Document | None) -> Iterable[str]:
     if not verdict:
         return
-    yield f"<h2>{_text(verdict.get('sentence'))}</h2>"
-    yield _paragraph(verdict.get("basis"))
-    for finding in verdict.get("findings", ()):
-        yield (
-            f"<h3>{_text(finding['condition'])}</h3><p>step: {_text(finding['step'])} · "
-            f"{_text(finding['severity'])} · {100 * (finding['confidence'] or 0):.0f} % sure</p>"
+    for number, finding in enumerate(verdict.get("findings", ()), 1):
+        name = finding.get("title") or finding["condition"]
+        yield f"<h2>{number}. {_text(name[:1].upper() + name[1:])}</h2>"
+        yield _paragraph(
+            f"{finding['condition']} · step: {finding['step']} · {finding['severity']} · "
+            f"{100 * (finding['confidence'] or 0):.0f} % sure"
         )
         yield _paragraph(finding.get("explanation"))
-        if finding.get("evidence"):
-            yield _table(
-                ("measured", "observed", "expected", "source"),
-                (
-                    (
-                        m["measure"],
-                        measured_text(m["observed"]),
-                        measured_text(m["expected"]),
-                        m["source"],
-                    )
-                    for m in finding["evidence"]
-                ),
-            )
+        yield _paragraph(finding.get("consequence"))
+        yield from _evidence(finding.get("evidence"))
         for remedy in finding.get("remedies", ()):
             change = ", ".join(f"{step} = {text}" for step, text in remedy["change"].items())
             words = ": ".join(filter(None, (change or remedy["advice"], remedy["why"])))
             yield _paragraph(f"→ {words}")
         for trial in finding.get("trials", ()):
             yield _paragraph(trial.get("note"))
+    yield _paragraph(verdict.get("basis"))
+
+
+def _evidence(measures: Sequence[Document] | None) -> Iterable[str]:
+    if measures:
+        rows = (
+            (m["measure"], _number(m["observed"]), _number(m["expected"]), m["source"])
+            for m in measures
+        )
+        yield _table(("measured", "observed", "expected", "source"), rows)
+
+
+def _number(value: Any) -> str:
+    """A number as the page writes it; what is none as it is."""
+    if isinstance(value, int | float) and not isinstance(value, bool):
+        return number_text(value)
+    return measured_text(value)
 
 
 def _named(title: str, entries: Sequence[Document] | None) -> Iterable[str]:
@@ -87,7 +115,7 @@ def _named(title: str, entries: Sequence[Document] | None) -> Iterable[str]:
 def _figures(figures: Sequence[Document] | None) -> Iterable[str]:
     if figures:
         rows = (
-            (entry["name"], f"{measured_text(entry['value'])} {entry.get('unit', '')}".strip())
+            (entry["name"], f"{_number(entry['value'])} {entry.get('unit', '')}".strip())
             for entry in figures
         )
         yield "<h2>Figures</h2>" + _table(("figure", "value"), rows)
@@ -98,7 +126,7 @@ def _race(race: Document | None) -> Iterable[str]:
         rows = (
             (
                 run["name"],
-                measured_text(run["metrics"].get(race["metric"])),
+                _number(run["metrics"].get(race["metric"])),
                 run.get("seeds", 1),
                 run.get("note", ""),
             )
@@ -115,13 +143,13 @@ def _comparison(comparison: Document | None) -> Iterable[str]:
             if rows:
                 yield f"<h2>{title}</h2>" + _table(
                     ("", *names),
-                    ((row["name"], *map(measured_text, row["values"])) for row in rows),
+                    ((row["name"], *map(_number, row["values"])) for row in rows),
                 )
 
 
 def _curves(curves: Sequence[Document] | None) -> Iterable[str]:
     rows = [
-        (entry["name"], measured_text(known[0]), measured_text(known[-1]), f"{entry['behind']:,}")
+        (entry["name"], _number(known[0]), _number(known[-1]), f"{entry['behind']:,}")
         for entry in curves or ()
         if isinstance(entry["values"], list)
         and (known := [value for value in entry["values"] if value is not None])

@@ -20,7 +20,7 @@ from typing import Any
 from sevensteps.errors import ArgumentError
 from sevensteps.record.run_folder import nan_to_null, write
 from sevensteps.view.document.numbers import SCHEMA
-from sevensteps.view.plain import plain_page
+from sevensteps.view.plain import headline, plain_page
 
 WEB = Path(__file__).parent / "web"
 OWN = "sevensteps/"  # before the names of our own modules in the import map
@@ -44,7 +44,8 @@ def report_page(document: dict[str, Any], home: str = "file") -> str:
     policy = POLICY.format(
         scripts=" ".join(map(_hash, (imports, entry, *scripts))), styles=_hash(styles)
     )
-    title = markup.escape(f"{document.get('title', '')} · sevensteps")
+    names = dict.fromkeys((headline(document), str(document.get("title", "")), "sevensteps"))
+    title = markup.escape(" · ".join(filter(None, names)))
     parts = [
         "<!doctype html>",
         f'<html lang="en" data-home="{markup.escape(home)}"><head><meta charset="utf-8">',

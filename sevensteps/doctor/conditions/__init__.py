@@ -83,6 +83,6 @@ def condition(name: str) -> ModuleType:
 
 
 def summary(name: str) -> str:
-    """What the condition `name` is, in one sentence: the first line of its docstring."""
-    first_line = (condition(name).__doc__ or name).split("\n")[0]
-    return first_line.removeprefix(f"{name}: ")
+    """What the condition `name` is, in one sentence: the first paragraph of its docstring."""
+    first = " ".join((condition(name).__doc__ or name).split("\n\n")[0].split())
+    return first.removeprefix(f"{name}: ")

@@ -12,7 +12,7 @@ from sevensteps.record.run_folder import nan_to_null
 from sevensteps.record.summary import RunSummary
 from sevensteps.steps import SETTINGS
 from sevensteps.view.document.curves import history_curves
-from sevensteps.view.document.numbers import SCHEMA, finite
+from sevensteps.view.document.numbers import SCHEMA, finite, metric_title, readable
 
 Document = dict[str, Any]
 WHOLE = 4  # runs whose own documents are in it
@@ -57,7 +57,7 @@ def comparison_document(
             f"The first {WHOLE} runs are shown in full; a report of its own shows another: "
             "sevensteps report RUN"
         ]
-    plain: Document = nan_to_null(content)
+    plain: Document = readable(nan_to_null(content))
     return plain
 
 
@@ -88,7 +88,7 @@ def _measures(summary: RunSummary) -> dict[str, Any]:
         "best validation": summary.best.metrics["valid"],
     }
     measures: dict[str, Any] = {
-        f"{part} {name}": finite(value)
+        f"{part} {metric_title(name)}": finite(value)
         for part, metrics in parts.items()
         for name, value in metrics.items()
         if name != "by_class"

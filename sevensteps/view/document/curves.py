@@ -10,7 +10,7 @@ from typing import Any
 
 from sevensteps.observe.loss_extremes import LossExtremes
 from sevensteps.observe.observation import Observation
-from sevensteps.view.document.numbers import POINTS, finite, pack_numbers, pack_steps
+from sevensteps.view.document.numbers import POINTS, finite, metric_title, pack_numbers, pack_steps
 
 Points = Sequence[tuple[int, float | None]]
 Document = dict[str, Any]
@@ -121,7 +121,7 @@ def history_curves(history: Sequence[Mapping[str, Any]]) -> list[Document]:
             ]
             if any(value is not None for _, value in points):
                 curves.append(
-                    curve(f"{title} {name}", name, points)
+                    curve(f"{title} {metric_title(name)}", metric_title(name), points)
                     | ({"log": _wide(points)} if name == "loss" else {})
                 )
     return curves

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from sevensteps.data import Data
-from sevensteps.view.document.numbers import SAMPLES, finite, pack_matrix
+from sevensteps.view.document.numbers import SAMPLES, facts, finite, number_text, pack_matrix, prose
 
 Document = dict[str, Any]
 SHOWN = 12  # samples of the training part
@@ -23,12 +23,12 @@ PARTS = {"train": "training", "valid": "validation"}
 
 def data_document(data: Data, summary: Mapping[str, Any]) -> Document:
     """What the data are, with samples; `summary` is what run.json says of them."""
-    facts = data.facts()
+    known = data.facts()
     content = stored_data_document(summary)
-    content["facts"] = _facts(facts)
-    if facts["notes"]:
-        content["notes"] = [str(note) for note in facts["notes"][:20]]
-    if classes := _classes(facts):
+    content["facts"] = _facts(known)
+    if known["notes"]:
+        content["notes"] = [str(note) for note in known["notes"][:20]]
+    if classes := _classes(known):
         content["classes"] = classes
     elif isinstance(data.train.y, Tensor):
         content["histograms"] = [_histogram("targets", data.target_scaling.undo(data.train.y))]
@@ -40,7 +40,7 @@ def data_document(data: Data, summary: Mapping[str, Any]) -> Document:
 def stored_data_document(summary: Mapping[str, Any]) -> Document:
     """What run.json says of the data, without the data themselves."""
     task = summary.get("task", {})
-    facts = [("task", task.get("reason", "")), ("duplicates", _duplicates(summary))]
+    rows = [("task", prose(str(task.get("reason", "")))), ("duplicates", _duplicates(summary))]
     return {
         "source": str(summary.get("source", "")),
         "parts": [
@@ -48,7 +48,7 @@ def stored_data_document(summary: Mapping[str, Any]) -> Document:
             for part, title in PARTS.items()
             if isinstance(summary.get(part), int)
         ],
-        "facts": [{"name": name, "value": str(value)} for name, value in facts if value],
+        "facts": facts(rows),
     }
 
 
@@ -63,22 +63,22 @@ def _duplicates(facts: Mapping[str, Any]) -> str:
     )
 
 
-def _facts(facts: Mapping[str, Any]) -> list[Document]:
-    train = facts["train"]
+def _facts(known: Mapping[str, Any]) -> list[Document]:
+    train = known["train"]
     inputs = train["inputs"]
     spread = "from {min:.4g} to {max:.4g}, mean {mean:.4g}, standard deviation {std:.4g}"
     rows = [
-        ("shape of a sample", " × ".join(map(str, facts["shape"]))),
-        ("kind", f"{facts['kind']}, {facts['dtype']}"),
-        ("task", facts["task"]["reason"]),
-        ("scaling", str(facts["scaling"]["name"])),
-        ("inputs as the network gets them", spread.format(**inputs)),
-        ("inputs that never vary", _constant(facts)),
-        ("duplicates", _duplicates(facts)),
+        ("shape of a sample", " × ".join(map(str, known["shape"]))),
+        ("kind", f"{known['kind']}, {known['dtype']}"),
+        ("task", prose(known["task"]["reason"])),
+        ("scaling", str(known["scaling"]["name"])),
+        ("inputs as the network gets them", prose(spread.format(**inputs))),
+        ("inputs that never vary", _constant(known)),
+        ("duplicates", _duplicates(known)),
     ]
     if "targets" in train:
-        rows.append(("targets as the network gets them", spread.format(**train["targets"])))
-    return [{"name": name, "value": str(value)} for name, value in rows if value]
+        rows.append(("targets as the network gets them", prose(spread.format(**train["targets"]))))
+    return facts(rows)
 
 
 def _constant(facts: Mapping[str, Any]) -> str:
@@ -128,7 +128,8 @@ def _samples(data: Data) -> list[Document]:
         if data.task.kind in ("binary", "multiclass") and len(target) == 1:
             label = str(labels[int(target[0])])
         elif data.task.kind == "regression" and len(target) == 1:
-            label = f"{float(data.target_scaling.undo(part.y[index : index + 1]).flatten()[0]):.4g}"
+            target = data.target_scaling.undo(part.y[index : index + 1]).flatten()
+            label = number_text(float(target[0]))
         samples.append(
             sample_document(
                 index,

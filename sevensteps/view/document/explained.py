@@ -1,10 +1,11 @@
-"""What a page explains, computed beforehand: the worst samples, the chain rule of the largest
+"""What a page explains, computed beforehand: the worst samples, the chain rule of one
 weight, the loss surface, and the words of the field with this run's numbers.
 """
 
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import torch
@@ -16,12 +17,13 @@ from sevensteps.explain.sample.answer import Sample
 from sevensteps.explain.sample.worst_and_best import Samples
 from sevensteps.explain.surface.answer import Surface
 from sevensteps.explain.words.answer import Words
-from sevensteps.view.document.data_part import sample_document
-from sevensteps.view.document.numbers import WORDS, finite, pack_matrix
+from sevensteps.view.document.data_part import PARTS, sample_document
+from sevensteps.view.document.numbers import WORDS, finite, number_text, pack_matrix
 
 Document = dict[str, Any]
 WORST, OUTPUTS, LINKS = 12, 24, 24
-NOTABLE = 1e-3  # of the largest gradient: less explains nothing
+SAMPLES_TRIED = 4  # for a chain rule that says something
+PLAIN_RATE = re.compile(r"sgd\(lr=([\d.e-]+)\)")
 
 
 def worst_document(explain: Explain) -> list[Document]:
@@ -79,7 +81,7 @@ def _leading(sample: Sample) -> list[Any]:
 
 def _answer_text(answer: Any) -> str:
     if isinstance(answer, float):
-        return f"{answer:.4g}"
+        return number_text(answer)
     if isinstance(answer, tuple | list):
         return ", ".join(map(_answer_text, answer)) or "none"
     return str(answer)
@@ -98,34 +100,45 @@ def layer_gradients(passed: Backward) -> list[Document]:
     ]
 
 
-def chain_document(explain: Explain, sample: int) -> Document:
-    """The chain rule of the largest weight for one validation sample. Raises `Error`."""
-    name, place = _largest_weight(explain, sample)
-    answer = explain.gradient(sample, name, place)
-    assert isinstance(answer, Gradient)
-    return gradient_document(answer)
-
-
-def _largest_weight(explain: Explain, sample: int) -> tuple[str, list[int]]:
-    """The name and the place of the largest weight among those whose gradient is not next to
-    nothing for this sample.
+def chain_document(explain: Explain, samples: Sequence[int]) -> Document:
+    """The chain rule of one weight for one of these validation samples, the first that has one that
+    says something. Raises `Error`, and `ValueError` where every gradient is 0.
     """
-    passed = explain.gradient(sample)
-    assert isinstance(passed, Backward)
-    gradients = passed.gradients
-    least = NOTABLE * max((float(slope.abs().max()) for slope in gradients.values()), default=0.0)
-    sizes = {
-        name: torch.where(gradients[name].abs() > least, parameter.detach().abs().cpu(), 0.0)
+    for sample in samples[:SAMPLES_TRIED]:
+        passed = explain.gradient(sample)
+        assert isinstance(passed, Backward)
+        for name, place in _telling_weights(explain, passed):
+            answer = explain.gradient(sample, name, place)
+            assert isinstance(answer, Gradient)
+            if answer.paths and answer.autograd:
+                layer = name.rpartition(".")[0] or name
+                return gradient_document(answer, layer)
+    raise ValueError(
+        "For the worst samples the gradient of every weight is 0: there is nothing to multiply."
+    )
+
+
+def _telling_weights(explain: Explain, passed: Backward) -> Iterator[tuple[str, list[int]]]:
+    """In each layer the weight with the largest gradient, from the layer that is farthest from the
+    loss on: its chain has the most factors. Layers that no gradient reaches are left out, and those
+    so far away that their chain would be cut.
+    """
+    weights = [
+        (name, passed.gradients[name].abs())
         for name, parameter in explain.subject.network.named_parameters()
-        if parameter.dim() > 1 and name in gradients
-    }
-    name = max(sizes, key=lambda name: float(sizes[name].max()))
-    place = torch.unravel_index(sizes[name].argmax(), sizes[name].shape)
-    return name, [int(index) for index in place]
+        if parameter.dim() > 1 and name in passed.gradients
+    ]
+    for name, sizes in weights[-LINKS // 2 :]:
+        if float(sizes.max()) > 0:
+            place = torch.unravel_index(sizes.argmax(), sizes.shape)
+            yield name, [int(index) for index in place]
 
 
-def gradient_document(answer: Gradient) -> Document:
-    """One gradient, factor by factor along its strongest path, checked by two other means."""
+def gradient_document(answer: Gradient, layer: str = "") -> Document:
+    """One gradient, factor by factor along its strongest path, checked by two other means.
+
+    `layer`: where it was chosen, as the largest of the farthest layer that the gradient reaches.
+    """
     links: list[Document] = []
     running = 1.0
     factors = answer.paths[0].factors if answer.paths else ()
@@ -146,7 +159,7 @@ def gradient_document(answer: Gradient) -> Document:
     ]
     return {
         "parameter": answer.name,
-        "sentence": _chain_sentence(answer),
+        "sentence": _chain_sentence(answer, layer),
         "links": links,
         "checks": [
             {"name": name, "value": finite(value)} for name, value in checks if value is not None
@@ -154,36 +167,49 @@ def gradient_document(answer: Gradient) -> Document:
     }
 
 
-def _chain_sentence(answer: Gradient) -> str:
-    place = f"{answer.part} sample {answer.sample:,}"
-    start = f"{answer.name} is {answer.value:.4g}, and its gradient for {place} is "
-    start += f"{answer.autograd:.4g}"
+def _chain_sentence(answer: Gradient, layer: str) -> str:
+    place = f"{PARTS.get(answer.part, answer.part)} sample {answer.sample:,}"
+    text = f"{answer.name} is {number_text(answer.value)}, and its gradient for {place} is "
+    text += number_text(answer.autograd)
+    if layer:
+        text += (
+            f". It was chosen because none in {layer}, the layer that is farthest from the loss of "
+            "those that the gradient reaches, is larger"
+        )
     if not answer.paths:
-        return start + (f". {answer.lacking}" if answer.lacking else ".")
-    path = answer.paths[0]
-    ways = "" if answer.ways is None else f" of {answer.ways:,}"
-    return f"{start}. The strongest path{ways} from the loss back to it carries {path.share:.0%}."
+        return text + (f". {answer.lacking}" if answer.lacking else ".")
+    path, ways = answer.paths[0], answer.ways
+    if ways == 1:
+        return f"{text}. One path leads from the loss back to it."
+    of = "" if ways is None else f" of {ways:,}"
+    share = f"{100 * path.share:.0f} %"
+    return f"{text}. The strongest path{of} from the loss back to it carries {share}."
 
 
-def surface_document(answer: Surface) -> Document:
-    """A slice of the loss surface with the path of the training. Raises `ValueError` without."""
+def surface_document(answer: Surface, step: str = "") -> Document:
+    """A slice of the loss surface with the path of the training; `step` is the notation of step 5.
+
+    Raises `ValueError` where there is no slice.
+    """
     plane = answer.plane
     if plane is None:
         raise ValueError("no slice was computed: it would take more than a few seconds")
     notes = []
     if plane.share is not None:
-        notes.append(
-            f"{plane.share:.1%} of the squared distance from start to end lies in this slice"
-            + ("." if plane.again else "; of the path only its ends are known.")
-        )
+        share = "Less than 0.1 %" if plane.share < 1e-3 else f"{100 * plane.share:.1f} %"
+        rest = "the rest leads out of the picture." if plane.again else "only its ends are known."
+        notes.append(f"{share} of the way from start to end, squared, lies in this slice; {rest}")
     if answer.stable < float("inf"):
+        curvature, stable = number_text(answer.eigenvalues[0], 3), number_text(answer.stable, 3)
+        rate = PLAIN_RATE.fullmatch(step)
         notes.append(
-            f"The steepest direction has curvature {answer.eigenvalues[0]:.4g}: plain SGD is "
-            f"stable up to a learning rate of {answer.stable:.3g}."
+            f"Along the steepest direction the curvature is {curvature}: plain SGD is stable there "
+            f"up to a learning rate of {stable}"
+            + (f", and this training used {number_text(float(rate[1]))}." if rate else ".")
         )
     notes.append(f"Computed on {plane.samples:,} of {answer.total:,} training samples.")
     return {
-        "names": list(plane.names),
+        "names": [name.replace(", λ ", ", curvature ") for name in plane.names],
         "across": [finite(value) for value in plane.across],
         "up": [finite(value) for value in plane.up],
         "losses": pack_matrix(plane.losses, "log"),

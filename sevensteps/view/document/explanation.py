@@ -18,7 +18,7 @@ from sevensteps.view.document.explained import (
     surface_document,
     words_document,
 )
-from sevensteps.view.document.numbers import SCHEMA
+from sevensteps.view.document.numbers import SCHEMA, readable
 
 Document = dict[str, Any]
 
@@ -37,7 +37,7 @@ def explanation_document(answer: Explanation) -> Document | None:
         "version": __version__,
         **parts,
     }
-    plain: Document = nan_to_null(content)
+    plain: Document = readable(nan_to_null(content))
     return plain
 
 

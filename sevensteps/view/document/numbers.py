@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import itertools
 import math
+import re
 from collections.abc import Sequence
 from typing import Any
 
@@ -32,6 +33,114 @@ def finite(value: float | None, digits: int = DIGITS) -> float | None:
     if value is None or not math.isfinite(value):
         return None
     return float(f"{value:.{digits}g}")
+
+
+SUPERSCRIPT = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
+# a number in a sentence; not one in a name, a call or a version: lr=1e-3, layer1, 2.13.0, 1,000
+IN_PROSE = re.compile(
+    r"(?<![\w.,=\[/·^])(?<!\w\()([-+]?)(\d+(?:\.\d+)?)(?:e([-+]?\d+))?(?![\w(]|[.,]\d)"
+)
+# the parts of a document that are sentences, or stand in one
+PROSE = frozenset({"sentence", "basis", "explanation", "consequence", "why", "advice", "measure"})
+PROSE |= {"observed", "expected", "did", "notes", "note", "meaning", "reason", "example", "names"}
+
+
+def number_text(value: float | None, digits: int = 4) -> str:
+    """A number as the page writes every number: `format` of view/web/numbers.js.
+
+    >>> [number_text(value) for value in (1627.3, 23180.0, 8.63e-05, -0.25, 1.5e9, 12)]
+    ['1,627', '23,180', '8.63 · 10⁻⁵', '−0.25', '1,500,000,000', '12']
+    """
+    if value is None or not math.isfinite(value):
+        return "not finite"
+    size, sign = abs(value), "−" if value < 0 else ""
+    if size == int(size) and size < 1e15:
+        return f"{sign}{int(size):,}"
+    if size < 1e-3 or size >= 1e7:
+        mantissa, exponent = f"{size:.{digits - 1}e}".split("e")
+        mantissa = mantissa.rstrip("0").rstrip(".") if "." in mantissa else mantissa
+        power = f"10{str(int(exponent)).translate(SUPERSCRIPT)}"
+        return f"{sign}{power}" if mantissa == "1" else f"{sign}{mantissa} · {power}"
+    if size >= 10**digits:
+        return f"{sign}{size:,.0f}"
+    decimals = max(0, digits - 1 - math.floor(math.log10(size)))
+    text = f"{size:,.{decimals}f}"
+    return sign + (text.rstrip("0").rstrip(".") if "." in text else text)
+
+
+def prose(text: str) -> str:
+    """A sentence whose numbers are written as the page writes them.
+
+    >>> prose("A rate of 8.63e-05 on 1438 samples ends at -0.30; use adam(lr=1e-3).")
+    'A rate of 8.63 · 10⁻⁵ on 1,438 samples ends at −0.30; use adam(lr=1e-3).'
+    """
+
+    def written(match: re.Match[str]) -> str:
+        sign, digits, exponent = match.groups()
+        sign = {"-": "−"}.get(sign, sign)
+        if exponent is not None:
+            known = len(digits.replace(".", "").lstrip("0"))
+            return str(sign) + number_text(float(f"{digits}e{exponent}"), max(known, 2))
+        whole, dot, rest = digits.partition(".")
+        year = not dot and 1900 <= int(whole) < 2100
+        if not year and len(whole) > 3 and whole[0] != "0":
+            whole = f"{int(whole):,}"
+        return f"{sign}{whole}{dot}{rest}"
+
+    return IN_PROSE.sub(written, text)
+
+
+def readable(content: Any, key: str = "") -> Any:
+    """A document whose sentences have their numbers as the page writes them."""
+    if isinstance(content, dict):
+        return {name: readable(entry, name) for name, entry in content.items()}
+    if isinstance(content, list):
+        return [readable(entry, key) for entry in content]
+    return prose(content) if isinstance(content, str) and key in PROSE else content
+
+
+def duration(seconds: float | None) -> tuple[float | None, str]:
+    """A time in the unit in which it is easy to read.
+
+    >>> duration(0.02187), duration(3.14159), duration(7260)
+    ((22.0, 'ms'), (3.14, 's'), (121.0, 'min'))
+    """
+    value = seconds or 0.0
+    if value < 1:
+        return finite(1000 * value, 2), "ms"
+    return (finite(value, 3), "s") if value < 600 else (finite(value / 60, 3), "min")
+
+
+def time_text(seconds: float | None) -> str:
+    """A time with its unit.
+
+    >>> time_text(0.02187)
+    '22 ms'
+    """
+    value, unit = duration(seconds)
+    return f"{number_text(value)} {unit}"
+
+
+def figures(rows: Sequence[tuple[str, Any, str]]) -> list[dict[str, Any]]:
+    """The few numbers that are shown large, from (name, value, unit)."""
+    return [
+        {
+            "name": name,
+            "value": finite(value, 4) if isinstance(value, float) else value,
+            **({"unit": unit} if unit else {}),
+        }
+        for name, value, unit in rows
+    ]
+
+
+def facts(rows: Sequence[tuple[str, Any]]) -> list[dict[str, str]]:
+    """Facts from (name, value), those without a value left out."""
+    return [{"name": name, "value": str(value)} for name, value in rows if value]
+
+
+def metric_title(name: str) -> str:
+    """A metric as the page calls it."""
+    return {"r2": "R²"}.get(name, name)
 
 
 def pack_numbers(values: Sequence[float | None] | Floats) -> Any:

@@ -11,6 +11,7 @@ from sevensteps.doctor.case import Case
 from sevensteps.observe.observation import Observation
 from sevensteps.render.text import count_text
 from sevensteps.steps import QUESTIONS
+from sevensteps.view.document.numbers import number_text
 
 Document = dict[str, Any]
 Quantities = Mapping[str, Mapping[str, Document]]  # by id and layer
@@ -52,7 +53,8 @@ def what_steps_did(
     }
     baseline = None if case is None else case.baseline_loss
     if baseline is not None:
-        did["loss"].append(f"An answer that ignores the input has a loss of {baseline:.4g}.")
+        text = f"An answer that ignores the input has a loss of {number_text(baseline)}."
+        did["loss"].append(text)
     return did
 
 
@@ -71,7 +73,8 @@ def _across(by_layer: Mapping[str, Document], column: int, lead: str) -> str:
     if len(known) < 2:
         return ""
     (first, low), (last, high) = known[0], known[-1]
-    return f"{lead} is {low:.3g} at {_layer(first)} and {high:.3g} at {_layer(last)}."
+    start, end = number_text(low, 3), number_text(high, 3)
+    return f"{lead} is {start} at {_layer(first)} and {end} at {_layer(last)}."
 
 
 def _layer(name: str) -> str:
@@ -90,7 +93,8 @@ def _losses(observation: Observation) -> str:
     losses = observation.losses
     if len(losses) < 2:
         return ""
-    return f"The loss went from {losses[0][1]:.4g} to {losses[-1][1]:.4g}."
+    first, last = number_text(losses[0][1]), number_text(losses[-1][1])
+    return f"The loss went from {first} to {last}."
 
 
 def _updates(by_layer: Mapping[str, Document]) -> str:
@@ -99,9 +103,10 @@ def _updates(by_layer: Mapping[str, Document]) -> str:
     ]
     if not values:
         return ""
+    median, most = number_text(float(np.median(values)), 2), number_text(max(values), 2)
     return (
-        f"A step changed the weights of a layer by {np.median(values):.2g} of their length in the "
-        f"median, and by {max(values):.2g} at most."
+        f"A step changed the weights of a layer by {median} of their length in the median, and by "
+        f"{most} at most."
     )
 
 

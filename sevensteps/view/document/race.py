@@ -11,7 +11,15 @@ from sevensteps.metrics import LOWER_IS_BETTER
 from sevensteps.record.run_folder import nan_to_null
 from sevensteps.render.text import count_text
 from sevensteps.view.document.curves import curve
-from sevensteps.view.document.numbers import RUNS, SCHEMA, finite, pack_numbers
+from sevensteps.view.document.numbers import (
+    RUNS,
+    SCHEMA,
+    figures,
+    finite,
+    metric_title,
+    pack_numbers,
+    readable,
+)
 
 Document = dict[str, Any]
 History = Sequence[Mapping[str, Any]]
@@ -40,16 +48,17 @@ def race_document(content: Mapping[str, Any], histories: Sequence[History]) -> D
             entry for row in table[:DRAWN] if (entry := _curve(row, metric, histories)) is not None
         ],
     }
-    plain: Document = nan_to_null(document)
+    plain: Document = readable(nan_to_null(document))
     return plain
 
 
 def _figures(table: Sequence[Mapping[str, Any]], metric: str) -> list[Document]:
     best = table[0]
-    return [
-        {"name": f"best {metric}", "value": finite(best["metric"], 4)},
-        {"name": "best recipe", "value": best["label"]},
+    rows = [
+        (f"best {metric_title(metric)}", best["metric"], ""),
+        ("best recipe", best["label"], ""),
     ]
+    return figures(rows)
 
 
 def _row(

@@ -13,6 +13,7 @@ import torch
 from sevensteps import __version__
 from sevensteps.record.summary import RunSummary
 from sevensteps.render.text import shell_quote
+from sevensteps.view.document.numbers import facts, time_text
 
 Document = dict[str, Any]
 HASHED = ("weights.safetensors", "best.safetensors", "recipe.toml")
@@ -22,13 +23,13 @@ def repeat_document(
     summary: RunSummary, recipe: str, folder: Path | None, digest: str = ""
 ) -> Document:
     """The repeat part of a run; `digest` is the fingerprint of its data."""
-    facts = [
+    rows = [
         ("seed", str(summary.seed)),
         ("device", summary.device),
         ("threads", str(summary.threads)),
         ("precision", summary.precision),
         ("finished", summary.finished),
-        ("training took", _seconds(summary.seconds)),
+        ("training took", "" if summary.seconds is None else time_text(summary.seconds)),
         *versions(summary.versions),
         ("processor", platform.machine()),
         *((f"SHA-256 of {name}", value) for name, value in hashes(folder)),
@@ -36,7 +37,7 @@ def repeat_document(
     ]
     content: Document = {
         "recipe": recipe.strip(),
-        "facts": [{"name": name, "value": value} for name, value in facts if value],
+        "facts": facts(rows),
     }
     if folder is not None:
         path = shell_quote(shown_path(folder / "recipe.toml"))
@@ -74,7 +75,3 @@ def hashes(folder: Path | None) -> list[tuple[str, str]]:
         for name in HASHED
         if (folder / name).is_file()
     ]
-
-
-def _seconds(seconds: float | None) -> str:
-    return "" if seconds is None else f"{seconds:.3g} s"

@@ -18,6 +18,7 @@ from sevensteps.record.database import read
 from sevensteps.record.history import History
 from sevensteps.record.run_folder import nan_to_null
 from sevensteps.record.summary import RunSummary
+from sevensteps.render.text import count_text
 from sevensteps.training import threads
 from sevensteps.training.recipe import Recipe
 from sevensteps.view.document.curves import (
@@ -34,7 +35,14 @@ from sevensteps.view.document.explained import (
     worst_document,
 )
 from sevensteps.view.document.looks import looks_document, quantity_curves
-from sevensteps.view.document.numbers import SCHEMA, finite
+from sevensteps.view.document.numbers import (
+    SCHEMA,
+    duration,
+    figures,
+    metric_title,
+    readable,
+    time_text,
+)
 from sevensteps.view.document.panels import Quantities, step_panels, what_steps_did
 from sevensteps.view.document.repeat import repeat_document, shown_path
 from sevensteps.view.document.replayed import (
@@ -88,10 +96,10 @@ def _run_document(
         "kind": "run",
         "title": summary.run or run.recipe.source,
         "subtitle": f"{summary.recipe['data']} · {summary.recipe['predict']} · "
-        f"{summary.steps:,} steps in {summary.seconds or 0:.2g} s",
+        f"{count_text(summary.steps, 'step')} in {time_text(summary.seconds)}",
         "made": datetime.now(UTC).isoformat(timespec="seconds"),
         "version": __version__,
-        "figures": figures(summary),
+        "figures": run_figures(summary),
         "missing": {},
     }
     over_time = quantity_curves(observation.looks, observation.facts) if observation else {}
@@ -115,31 +123,25 @@ def _run_document(
     if "data" in content and "samples" in content["data"]:
         digest = explain.subject.data.digest
     content["repeat"] = repeat_document(summary, run.recipe.to_toml(), run.folder, digest)
-    plain: Document = nan_to_null(content)
+    plain: Document = readable(nan_to_null(content))
     return plain
 
 
-def figures(summary: RunSummary) -> list[Document]:
-    """The few numbers that are shown large."""
+def run_figures(summary: RunSummary) -> list[Document]:
+    """The few numbers of a run that are shown large."""
     valid = summary.metrics["valid"]
-    name = primary(valid)
-    rows: list[tuple[str, Any, str]] = [(f"validation {name}", valid[name], "")]
+    key = primary(valid)
+    name = metric_title(key)
+    rows: list[tuple[str, Any, str]] = [(f"validation {name}", valid[key], "")]
     if name != "loss":
         rows.append(("validation loss", valid["loss"], ""))
     best = summary.best
     rows += [
-        (f"best {name}, epoch {best.epoch:,}", best.metrics["valid"].get(name), ""),
+        (f"best {name}, epoch {best.epoch:,}", best.metrics["valid"].get(key), ""),
         ("parameters", summary.parameters, ""),
-        ("training time", summary.seconds, "s"),
+        ("training time", *duration(summary.seconds)),
     ]
-    return [
-        {
-            "name": name,
-            "value": value if isinstance(value, int) else finite(value, 4),
-            **({"unit": unit} if unit else {}),
-        }
-        for name, value, unit in rows
-    ]
+    return figures(rows)
 
 
 def judged(
@@ -234,9 +236,11 @@ def explained(
     report("explaining the worst samples")
     add("worst", lambda: worst_document(explain))
     if worst := content.get("worst"):
-        add("chain", lambda: chain_document(explain, worst[0]["sample"]["index"]))
+        samples = [entry["sample"]["index"] for entry in worst]
+        add("chain", lambda: chain_document(explain, samples))
     report("computing the loss surface")
-    add("surface", lambda: surface_document(explain.surface()))
+    rate = summary.recipe["step"]
+    add("surface", lambda: surface_document(explain.surface(), rate))
     add("words", lambda: words_document(explain.words()))
     if "looks" in content:
         report("training again, for the weights at each look")

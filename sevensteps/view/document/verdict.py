@@ -14,7 +14,8 @@ from sevensteps.doctor.report.text import first_sentence
 from sevensteps.doctor.trials.trial import Trial
 from sevensteps.record.run_folder import nan_to_null
 from sevensteps.render.text import shell_quote
-from sevensteps.view.document.numbers import FINDINGS, finite
+from sevensteps.view.document.consequences import consequence
+from sevensteps.view.document.numbers import FINDINGS, finite, prose
 
 HEALTHY = "Nothing is wrong that can be seen here."
 UNKNOWN = "Too little was seen to say whether anything is wrong."
@@ -84,6 +85,8 @@ def _finding(finding: Finding, context: Context) -> dict[str, Any]:
     }
     if finding.condition in condition_names():
         content["title"] = summary(finding.condition).rstrip(".")
+    if text := consequence(finding.condition):
+        content["consequence"] = text
     drawn = _drawn(finding, context)
     if drawn is not None and content["evidence"]:
         first = content["evidence"][0]
@@ -123,6 +126,8 @@ def _measure(measure: Measure) -> dict[str, Any]:
 
 
 def _plain(value: Any) -> Any:
+    if isinstance(value, str) and (number := _number(value)) is not None:
+        return int(number) if number == int(number) else finite(number)
     return (
         value
         if isinstance(value, str | bool | int | None)
@@ -223,7 +228,7 @@ def trial_document(trial: Trial) -> dict[str, Any]:
         "interval": None if trial.interval is None else [finite(end) for end in trial.interval],
         "proven": trial.proven,
     }
-    return content | {"note": trial.verdict}
+    return content | {"note": prose(trial.verdict)}
 
 
 def named(pairs: Sequence[tuple[str, str]]) -> list[dict[str, Any]]:

@@ -10,6 +10,7 @@ from sevensteps.doctor.diagnosis import Diagnosis
 from sevensteps.explain.words.answer import words
 from sevensteps.observe.observation import Observation
 from sevensteps.record.run_folder import nan_to_null
+from sevensteps.render.text import count_text
 from sevensteps.view.document.curves import (
     history_curves,
     level,
@@ -20,7 +21,16 @@ from sevensteps.view.document.curves import (
 from sevensteps.view.document.data_part import sample_document
 from sevensteps.view.document.explained import words_document
 from sevensteps.view.document.looks import looks_document, quantity_curves
-from sevensteps.view.document.numbers import SCHEMA, finite
+from sevensteps.view.document.numbers import (
+    SCHEMA,
+    duration,
+    facts,
+    figures,
+    number_text,
+    prose,
+    readable,
+    time_text,
+)
 from sevensteps.view.document.panels import step_panels, watched_recipe, what_steps_did
 from sevensteps.view.document.repeat import versions_here
 from sevensteps.view.document.verdict import Context, named, verdict
@@ -48,7 +58,7 @@ def watched_document(diagnosis: Diagnosis, title: str = "", subtitle: str = "") 
         "kind": "watched",
         "title": title or f"Training of {observation.facts.network}",
         "subtitle": subtitle
-        or f"{observation.steps:,} steps in {observation.seconds:.2g} s, watched",
+        or f"{count_text(observation.steps, 'step')} in {time_text(observation.seconds)}, watched",
         "made": datetime.now(UTC).isoformat(timespec="seconds"),
         "version": __version__,
         "figures": _figures(observation),
@@ -59,7 +69,7 @@ def watched_document(diagnosis: Diagnosis, title: str = "", subtitle: str = "") 
         "curves": _curves(diagnosis),
         "events": events(observation),
         "repeat": {
-            "facts": [{"name": name, "value": value} for name, value in versions_here()],
+            "facts": facts(versions_here()),
         },
         "missing": dict.fromkeys(("worst", "chain", "surface"), NEEDS_A_RUN),
     }
@@ -73,7 +83,7 @@ def watched_document(diagnosis: Diagnosis, title: str = "", subtitle: str = "") 
     content["words"] = words_document(words(None))
     if (data := _data(observation)) is not None:
         content["data"] = data
-    plain: Document = nan_to_null(content)
+    plain: Document = readable(nan_to_null(content))
     return plain
 
 
@@ -84,15 +94,9 @@ def _figures(observation: Observation) -> list[Document]:
         rows += [("first loss", losses[0][1], ""), ("last loss", losses[-1][1], "")]
     if observation.scores:
         rows.append(("last score", observation.scores[-1][1], ""))
-    rows.append(("seconds", observation.seconds, "s"))
-    return [
-        {
-            "name": name,
-            "value": value if isinstance(value, int) else finite(value, 4),
-            **({"unit": unit} if unit else {}),
-        }
-        for name, value, unit in rows
-    ]
+    if observation.seconds:
+        rows.append(("training time", *duration(observation.seconds)))
+    return figures(rows)
 
 
 def _curves(diagnosis: Diagnosis) -> list[Document]:
@@ -129,18 +133,18 @@ def _data(observation: Observation) -> Document | None:
         return None
     shape = tuple(x.shape[1:]) if x.dim() in (2, 4) else (int(x[0].numel()),)
     known = x[x.isfinite()].double()
-    facts = [("shape of a sample", " × ".join(map(str, x.shape[1:])))]
+    rows = [("shape of a sample", " × ".join(map(str, x.shape[1:])))]
     if len(known):
-        facts.append(
+        rows.append(
             (
                 "inputs as they were fed",
-                f"from {known.min():.4g} to {known.max():.4g}, mean {known.mean():.4g}",
+                prose(f"from {known.min():.4g} to {known.max():.4g}, mean {known.mean():.4g}"),
             )
         )
     return {
         "source": "batches as they were fed",
         "parts": [{"name": "samples that were kept", "samples": len(x)}],
-        "facts": [{"name": name, "value": value} for name, value in facts],
+        "facts": facts(rows),
         "samples": [
             sample_document(
                 index,
@@ -160,4 +164,4 @@ def _label(observation: Observation, index: int) -> str:
     y = observation.y
     if y is None or len(y) <= index or y[index].numel() != 1:
         return ""
-    return f"target {float(y[index]):g}"
+    return f"target {number_text(float(y[index]))}"

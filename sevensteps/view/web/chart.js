@@ -3,11 +3,11 @@
 import { useEffect, useLayoutEffect, useMemo, useRef, useState } from "preact/hooks";
 
 import { html } from "./html.js";
-import { drawExpected, drawGaps, drawLevels, drawMark } from "./marks.js";
-import { format } from "./numbers.js";
+import { drawExpected, drawGaps, drawLevels, drawMarks } from "./marks.js";
+import { capital, format } from "./numbers.js";
 import { Behind, Cursor, Legend, PointsTable } from "./readout.js";
-import { decades, hasSpike, seriesOf, tickTexts, valueRange, visible, wholeRange } from "./series.js";
-import { hovered, zoom } from "./state.js";
+import { decades, hasSpike, seriesOf, spansDecade, tickTexts, valueRange, visible, wholeRange } from "./series.js";
+import { axis, hovered, zoom } from "./state.js";
 import { SERIES, colour, theme } from "./theme.js";
 import uPlot from "./uplot.js";
 
@@ -24,11 +24,11 @@ import uPlot from "./uplot.js";
  * @property {boolean} [log]
  * @property {[number|null, number|null]} [expected] - a band of values that are expected
  * @property {number} [height]
- * @property {boolean} [small] - without title, legend and table
+ * @property {boolean} [plain] - without what stands behind each point
  */
 
 /** @param {ChartProps} props */
-export function Chart({ title, curves, marks = [], log = false, expected, height = 240, small }) {
+export function Chart({ title, curves, marks = [], log = false, expected, height = 240, plain }) {
   const all = useMemo(
     () => curves.map(seriesOf).sort((a, b) => Number(b.xs.length > 300) - Number(a.xs.length > 300)),
     [curves],
@@ -36,18 +36,21 @@ export function Chart({ title, curves, marks = [], log = false, expected, height
   const positive = useMemo(() => all.every((series) => !series.ys.some((y) => y <= 0)), [all]);
   const spiky = useMemo(() => positive && hasSpike(all), [all]);
   const [logarithmic, setLogarithmic] = useState(log || spiky);
-  const whole = useMemo(() => wholeRange(all), [all]);
+  const own = useMemo(() => wholeRange(all), [all]);
+  const whole = axis.value ?? own;
   const box = useRef(/** @type {HTMLDivElement|null} */ (null));
   const plot = useRef(/** @type {uPlot|null} */ (null));
   const latest = useRef({ marks, gaps: /** @type {number[]} */ ([]) });
   latest.current.marks = marks;
   const mode = theme.value;
   const range = zoom.value ? clip(zoom.value, whole) : whole;
+  const named = marks.some((mark) => mark.text);
+  const switchable = positive && (logarithmic || spansDecade(all));
 
   useLayoutEffect(() => {
     if (!box.current) return undefined;
     const element = box.current;
-    const options = { all, logarithmic, expected, height, latest, width: element.clientWidth };
+    const options = { all, logarithmic, expected, height, latest, width: element.clientWidth, named };
     plot.current = makePlot(options, element);
     const observer = new ResizeObserver(() => {
       const width = element.clientWidth;
@@ -68,28 +71,31 @@ export function Chart({ title, curves, marks = [], log = false, expected, height
   }, [all, logarithmic, mode, height, range[0], range[1]]);
   useEffect(() => plot.current?.redraw(false), [marks]);
 
-  return html`<figure class=${small ? "chart small" : "chart"}>
-    ${!small &&
-    html`<figcaption>
-      <span class="chart-title">${title}</span>
+  return html`<figure class="chart">
+    <figcaption>
+      <div>
+        ${all.length > 1 && html`<span class="chart-title">${capital(title)}</span>`}
+        <${Legend} all=${all} expected=${expected} />
+      </div>
       <span class="chart-tools">
         ${zoom.value &&
         html`<button type="button" onClick=${() => (zoom.value = null)}>whole training</button>`}
-        ${positive &&
+        ${switchable &&
         html`<button
           type="button"
           aria-pressed=${logarithmic}
+          aria-label="logarithmic axis"
           onClick=${() => setLogarithmic(!logarithmic)}
         >
           log
         </button>`}
       </span>
-    </figcaption>`}
-    ${!small && html`<${Legend} all=${all} />`}
+    </figcaption>
     <${Cursor} title=${title} all=${all} range=${range} plot=${plot}>
       <div class="plot" ref=${box}></div>
     <//>
-    ${!small && html`<${Behind} all=${all} spiky=${spiky && logarithmic} /><${PointsTable} title=${title} all=${all} />`}
+    ${!plain && html`<${Behind} all=${all} spiky=${spiky && logarithmic} />`}
+    <${PointsTable} title=${title} all=${all} />
   </figure>`;
 }
 
@@ -140,14 +146,14 @@ function draw(plot, all, range, log, expected, latest) {
 }
 
 /**
- * @param {{all: Series[], logarithmic: boolean, height: number, width: number,
+ * @param {{all: Series[], logarithmic: boolean, height: number, width: number, named: boolean,
  *   expected: [number|null, number|null]|undefined, latest: {current: Latest}}} options
  * @param {HTMLElement} element
  */
-function makePlot({ all, logarithmic, height, width, expected, latest }, element) {
+function makePlot({ all, logarithmic, height, width, expected, latest, named }, element) {
   const ink = colour("ink-soft");
   const font = `12px ${colour("sans") || "sans-serif"}`;
-  const axis = { stroke: ink, font, ticks: { show: false }, grid: { stroke: colour("line"), width: 1 } };
+  const lines = { stroke: ink, font, ticks: { show: false }, grid: { stroke: colour("line"), width: 1 } };
   /** @type {any[]} */
   const series = [{}];
   /** @type {any[]} */
@@ -181,9 +187,9 @@ function makePlot({ all, logarithmic, height, width, expected, latest }, element
         y: { auto: false, distr: logarithmic ? 3 : 1, log: 10 },
       },
       axes: [
-        { ...axis, grid: { show: false }, size: 28, space: 80, values: stepTicks },
+        { ...lines, grid: { show: false }, size: 28, space: 80, values: stepTicks },
         {
-          ...axis,
+          ...lines,
           size: (/** @type {uPlot} */ _, /** @type {string[]|null} */ texts) =>
             Math.max(58, 18 + 7 * Math.max(0, ...(texts ?? []).map((text) => text.length))),
           space: 36,
@@ -193,13 +199,13 @@ function makePlot({ all, logarithmic, height, width, expected, latest }, element
       ],
       series,
       bands,
-      padding: [14, 24, 0, 0],
+      padding: [named ? 26 : 12, 24, 0, 0], // texts of marks stand above the curves, never over them
       hooks: {
         drawClear: [(plot) => drawExpected(plot, expected)],
         draw: [
           (plot) => drawLevels(plot, all),
           (plot) => drawGaps(plot, latest.current.gaps),
-          (plot) => latest.current.marks.forEach((mark) => drawMark(plot, mark)),
+          (plot) => drawMarks(plot, latest.current.marks),
         ],
         setCursor: [
           (plot) => {

@@ -4,8 +4,8 @@ import { useMemo } from "preact/hooks";
 
 import { Chart } from "./chart.js";
 import { html } from "./html.js";
-import { format } from "./numbers.js";
-import { look, lookSteps } from "./state.js";
+import { format, sentence } from "./numbers.js";
+import { axis, look, lookSteps } from "./state.js";
 
 /** @typedef {import("./document.js").Curve} Curve */
 /** @typedef {import("./document.js").Document} Document */
@@ -27,15 +27,23 @@ export function Curves({ document }) {
   const groups = useMemo(() => groupsOf(curves), [curves]);
   const step = lookSteps.value[look.value];
   const onset = verdict?.findings[0]?.onset ?? null;
+  const end = axis.value?.[1] ?? Infinity;
+  const between = useMemo(() => events.filter((event) => event.step > 0 && event.step < end), [events, end]);
   const marks = useMemo(
     () => [
-      ...events.map((event) => ({ step: event.step, text: "", kind: "event" })),
+      ...between.map((event) => ({ step: event.step, text: "", kind: "event" })),
       ...(step === undefined ? [] : [{ step, text: "", kind: "look" }]),
       ...(onset === null ? [] : [{ step: onset, text: "", kind: "onset" }]),
     ],
-    [events, step, onset],
+    [between, step, onset],
   );
-  return html`<div class="curves">
+  return html`<ul class="legend marks">
+      ${onset !== null &&
+      html`<li><span class="mark onset"></span>${onset ? `where the finding began, step ${format(onset)}` : "the finding is there from the start"}</li>`}
+      ${step !== undefined && html`<li><span class="mark look"></span>the look of the slider, step ${format(step)}</li>`}
+      ${between.length > 0 && html`<li><span class="mark event"></span>what happened, listed below</li>`}
+    </ul>
+    <div class="curves">
       ${groups.map(
         ([group, list], index) => html`<${Chart}
           key=${group}
@@ -52,7 +60,7 @@ export function Curves({ document }) {
       ${events.map(
         (event) => html`<li>
           <span class="event-step">step ${format(event.step)}</span>
-          <span>${event.text}</span>
+          <span>${sentence(event.text)}</span>
         </li>`,
       )}
     </ul>`}`;

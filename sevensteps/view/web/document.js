@@ -139,6 +139,7 @@ export const BOUNDS = {
  * @property {Severity} severity
  * @property {number} confidence - 0 to 1
  * @property {string} explanation
+ * @property {string} [consequence] - what it means for whoever trains
  * @property {number|null} onset - the step at which it began
  * @property {{layers?: string[], units?: {[layer: string]: number[]}, parameters?: string[]}} where
  * @property {Measure[]} evidence
@@ -306,7 +307,7 @@ export const BOUNDS = {
  */
 
 /**
- * The chain rule of the largest weight, from the loss back to it.
+ * The chain rule of one weight, from the loss back to it; `sentence` says why it is this one.
  *
  * @typedef {object} Chain
  * @property {string} parameter - "output.weight[8, 81]"

@@ -1,8 +1,7 @@
 /** Evidence, drawn: what was observed beside what is expected. */
 
-import { Chart } from "./chart.js";
 import { html } from "./html.js";
-import { format } from "./numbers.js";
+import { capital, format } from "./numbers.js";
 import { Text } from "./words.js";
 
 /** @typedef {import("./document.js").Measure} Measure */
@@ -102,44 +101,41 @@ function placesOn(place, bar) {
 /** @param {Measure["observed"]} value */
 const shown = (value) => (typeof value === "number" ? format(value) : String(value ?? "not finite"));
 
-/** @param {{evidence: Measure[], onset: number|null}} props */
-export function Evidence({ evidence, onset }) {
+/** @param {{evidence: Measure[]}} props */
+export function Evidence({ evidence }) {
   return html`<ul class="evidence">
-    ${evidence.map((measure) => html`<li><${EvidenceRow} measure=${measure} onset=${onset} /></li>`)}
+    ${evidence.map((measure) => html`<li><${EvidenceRow} measure=${measure} /></li>`)}
   </ul>`;
 }
 
-/** @param {{measure: Measure, onset: number|null}} props */
-function EvidenceRow({ measure, onset }) {
+/** @param {{measure: Measure}} props */
+export function EvidenceRow({ measure }) {
   const bar = barOf(measure);
-  const { drawn } = measure;
-  return html`<div class="measure">
-    <p class="measure-name"><${Text} text=${measure.measure} /></p>
-    <p class="measure-numbers">
-      <span class="observed"><span class="dot" aria-hidden="true"></span>observed <b>${shown(measure.observed)}</b></span>
-      <span class="expected"><span class="band" aria-hidden="true"></span>expected <b>${shown(measure.expected)}</b></span>
-    </p>
+  return html`<div class=${bar && isExpected(bar) ? "measure as-expected" : "measure"}>
+    <p class="measure-name"><${Text} text=${capital(measure.measure)} /></p>
+    <dl class="measure-numbers">
+      <div class="observed"><dt><span class="dot" aria-hidden="true"></span>observed</dt><dd>${shown(measure.observed)}</dd></div>
+      <div class="expected"><dt><span class="band" aria-hidden="true"></span>expected</dt><dd>${shown(measure.expected)}</dd></div>
+    </dl>
     ${bar && html`<${Bar} bar=${bar} />`}
-    ${drawn &&
-    html`<p class="source">${drawn.name}</p>
-      <${Chart}
-      title=${drawn.name}
-      small
-      height=${120}
-      curves=${curveOf(drawn)}
-      expected=${drawn.expected}
-      log=${drawn.log}
-      marks=${onset === null ? [] : [{ step: onset, text: "", kind: "onset" }]}
-    />`}
     ${measure.source && html`<p class="source">${measure.source}</p>`}
   </div>`;
 }
 
-/** @type {WeakMap<object, object[]>} */
+/** Whether what was observed lies in the range. @param {EvidenceBar} bar */
+export function isExpected({ observed, expected: [low, high] }) {
+  return (low === null || observed >= low) && (high === null || observed <= high);
+}
+
+/**
+ * What was observed over the steps as curves: the same list each time.
+ *
+ * @type {WeakMap<object, object[]>}
+ */
 const curves = new WeakMap();
 
 /** @param {NonNullable<Measure["drawn"]>} drawn */
-function curveOf(drawn) {
+export function curveOf(drawn) {
   const list = curves.get(drawn) ?? [drawn];
   curves.set(drawn, list);
   return list;

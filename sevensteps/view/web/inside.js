@@ -115,7 +115,8 @@ function ConfusionView({ confusion, step }) {
       </table>
     </div>
     <p class="quiet">
-      ${wrong.length
+      Blue is right, orange is wrong; the stronger, the more of its class.
+      ${" "}${wrong.length
         ? `Most often wrong: ${wrong
             .slice(0, 3)
             .map((one) => `${classes[one.truth]} answered as ${classes[one.answered]} (${format(one.count)})`)

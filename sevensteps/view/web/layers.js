@@ -4,8 +4,8 @@ import { useMemo } from "preact/hooks";
 
 import { Heatmap } from "./heatmap.js";
 import { html } from "./html.js";
-import { MISSING, cell, counted, decodeMatrix, format, withUnit } from "./numbers.js";
-import { layer as chosenLayer, lookIn, quantity as chosenQuantity, showLookAt } from "./state.js";
+import { MISSING, capital, cell, counted, decodeMatrix, format, shortUnit, withUnit } from "./numbers.js";
+import { axis, layer as chosenLayer, lookIn, quantity as chosenQuantity, showLookAt } from "./state.js";
 import { NumbersBehind } from "./table.js";
 import { gradientOf, theme } from "./theme.js";
 import { Text } from "./words.js";
@@ -15,6 +15,9 @@ import { Text } from "./words.js";
 /** @typedef {import("./document.js").Quantity} Quantity */
 
 const SHARES = ["dead", "saturated"];
+
+/** Layers of a sequence are called by their numbers. @param {string} name */
+const calledLayer = (name) => (/^\d+$/.test(name) ? `layer ${name}` : name);
 
 /** @param {{looks: Looks, where: Where}} props */
 export function Layers({ looks, where }) {
@@ -60,9 +63,9 @@ function Depth({ looks, quantity, chosen, named, column }) {
   const matrix = useMemo(() => decodeMatrix(quantity.summary), [quantity]);
   const rowHeight = Math.max(14, Math.min(30, Math.round(360 / layers.length)));
   const describe = /** @param {number} row @param {number} at */ (row, at) =>
-    `${layers[row]?.name}, step ${format(steps[at])}: ${valueText(cell(matrix, row, at), short(quantity.unit))}`;
+    `${layers[row]?.name}, step ${format(steps[at])}: ${valueText(cell(matrix, row, at), shortUnit(quantity.unit))}`;
   return html`<figure class="depth">
-    <figcaption class="figure-title">${quantity.name} of every layer, over the training</figcaption>
+    <figcaption class="figure-title">${capital(quantity.name)} of every layer, over the training</figcaption>
     <div class="depth-grid">
       <ul class="layer-names">
         ${layers.map(
@@ -74,9 +77,9 @@ function Depth({ looks, quantity, chosen, named, column }) {
               title=${one.name}
               onClick=${() => (chosenLayer.value = one.name)}
             >
-              ${one.name}
+              ${calledLayer(one.name)}
             </button>
-            <output>${valueText(cell(matrix, row, column), short(quantity.unit))}</output>
+            <output>${valueText(cell(matrix, row, column), shortUnit(quantity.unit))}</output>
           </li>`,
         )}
       </ul>
@@ -93,16 +96,16 @@ function Depth({ looks, quantity, chosen, named, column }) {
         }}
       />
       <span></span>
-      <${TimeAxis} steps=${steps} />
+      <${TimeAxis} steps=${steps} column=${column} />
     </div>
-    <${Scale} matrix=${matrix} quantity=${quantity} />
+    <${Scale} matrix=${matrix} quantity=${quantity} named=${named.some((name) => layers.some((one) => one.name === name))} />
     <${NumbersBehind}
       title=${`${quantity.name} by layer`}
       head=${["layer", ...picked(steps).map((at) => `step ${format(steps[at])}`)]}
       rows=${() =>
         layers.map((one, row) => [
           one.name,
-          ...picked(steps).map((at) => valueText(cell(matrix, row, at), short(quantity.unit))),
+          ...picked(steps).map((at) => valueText(cell(matrix, row, at), shortUnit(quantity.unit))),
         ])}
     />
   </figure>`;
@@ -115,41 +118,48 @@ function picked(steps) {
   return Array.from({ length: count }, (_, i) => Math.round((i * (steps.length - 1)) / (count - 1)));
 }
 
-/** A unit that stands behind every number; longer ones stand once. @param {string} unit */
-const short = (unit) => (unit.length <= 3 ? unit : "");
-
 /** @param {number} value @param {string} unit */
 const valueText = (value, unit) => (Number.isNaN(value) ? "–" : withUnit(value, unit, 3));
 
-/** @param {{steps: number[]}} props */
-function TimeAxis({ steps }) {
-  const last = steps.length - 1;
-  const ticks = last < 1 ? [0] : [0, Math.round(last / 2), last];
+/**
+ * The axis of the curves, from the first step to the last, with a line from each look to its step:
+ * looks are dense where a training begins.
+ *
+ * @param {{steps: number[], column: number}} props
+ */
+function TimeAxis({ steps, column }) {
+  const end = Math.max(axis.value?.[1] ?? 0, steps[steps.length - 1]) || 1;
+  const every = Math.ceil(steps.length / 64);
+  const lines = /** @param {number[]} columns */ (columns) =>
+    columns.map((at) => `M${(100 * (at + 0.5)) / steps.length} 0L${(100 * steps[at]) / end} 20`).join("");
+  const shown = steps.map((_, at) => at).filter((at) => at % every === 0);
   return html`<div class="time-axis" aria-hidden="true">
-    ${[...new Set(ticks)].map(
-      (at) => html`<span style=${{ left: `${(100 * (at + 0.5)) / (last + 1)}%` }}>
-        ${at === 0 ? "step " : ""}${format(steps[at])}
-      </span>`,
+    <svg viewBox="0 0 100 20" preserveAspectRatio="none">
+      <path d=${lines(shown)} /><path class="now" d=${lines([column])} />
+    </svg>
+    ${[0, Math.round(end / 2), end].map(
+      (step) => html`<span style=${{ left: `${(100 * step) / end}%` }}>${step ? "" : "step "}${format(step)}</span>`,
     )}
   </div>`;
 }
 
-/** @param {{matrix: import("./numbers.js").Decoded, quantity: Quantity}} props */
-function Scale({ matrix, quantity }) {
+/** @param {{matrix: import("./numbers.js").Decoded, quantity: Quantity, named?: boolean}} props */
+function Scale({ matrix, quantity, named }) {
   const map = SHARES.includes(quantity.id) ? "share" : "amount";
   const [low, high] = quantity.expected ?? [null, null];
   const healthy = [
-    low === null ? null : `from ${withUnit(low, short(quantity.unit), 2)}`,
-    high === null ? null : `up to ${withUnit(high, short(quantity.unit), 2)}`,
+    low === null ? null : `from ${withUnit(low, shortUnit(quantity.unit), 2)}`,
+    high === null ? null : `up to ${withUnit(high, shortUnit(quantity.unit), 2)}`,
   ].filter(Boolean);
   return html`<p class="scale-legend">
-    <span>${withUnit(matrix.lo, short(quantity.unit), 3)}</span>
+    <span>${withUnit(matrix.lo, shortUnit(quantity.unit), 3)}</span>
     <span class="ramp" style=${{ background: gradientOf(map, theme.value) }}></span>
-    <span>${withUnit(matrix.hi, short(quantity.unit), 3)}</span>
-    ${!short(quantity.unit) && quantity.unit && html`<span class="quiet">${quantity.unit}</span>`}
+    <span>${withUnit(matrix.hi, shortUnit(quantity.unit), 3)}</span>
+    ${!shortUnit(quantity.unit) && quantity.unit && html`<span class="quiet">${quantity.unit}</span>`}
     ${matrix.scale === "log" && html`<span class="quiet">logarithmic</span>`}
-    ${matrix.data.includes(MISSING) && html`<span class="none-swatch"></span><span>no number</span>`}
+    ${matrix.data.includes(MISSING) && html`<span class="none-swatch"></span><span>not measured here</span>`}
     ${healthy.length > 0 && html`<span class="quiet">healthy: ${healthy.join(" ")}</span>`}
+    ${named && html`<span class="quiet named-layer">orange: named by the verdict</span>`}
   </p>`;
 }
 
@@ -164,7 +174,7 @@ function Units({ looks, quantity, layer, where, column }) {
   const matrix = useMemo(() => packed && decodeMatrix(packed), [packed]);
   if (!matrix) {
     return html`<p class="nothing">
-      ${quantity.name} was not measured of ${layer.name}. Choose another layer above.
+      ${capital(quantity.name)} was not measured of ${calledLayer(layer.name)}. Choose another layer above.
     </p>`;
   }
   const each = layer.units / matrix.rows;
@@ -176,7 +186,7 @@ function Units({ looks, quantity, layer, where, column }) {
   const height = Math.max(60, Math.min(320, matrix.rows * 10));
   return html`<figure class="units-figure">
     <figcaption class="figure-title">
-      ${quantity.name} of the ${counted(layer.units, "unit")} of ${layer.name}${layer.rows ? `; a row is ${layer.rows}` : ""}
+      ${capital(quantity.name)} of the ${counted(layer.units, "unit")} of ${calledLayer(layer.name)}${layer.rows ? `; a row is ${layer.rows}` : ""}
     </figcaption>
     <div class="depth-grid">
       <div class="unit-axis" style=${{ height: `${height}px` }} aria-hidden="true">
@@ -192,11 +202,11 @@ function Units({ looks, quantity, layer, where, column }) {
         label=${`${quantity.name} by unit of ${layer.name} and step`}
         marked=${column}
         describe=${(/** @type {number} */ row, /** @type {number} */ at) =>
-          `${nameOf(row)}, step ${format(looks.steps[at])}: ${valueText(cell(matrix, row, at), short(quantity.unit))}`}
+          `${nameOf(row)}, step ${format(looks.steps[at])}: ${valueText(cell(matrix, row, at), shortUnit(quantity.unit))}`}
         onPick=${(/** @type {number} */ _row, /** @type {number} */ at) => showLookAt(looks.steps[at])}
       />
       <span></span>
-      <${TimeAxis} steps=${looks.steps} />
+      <${TimeAxis} steps=${looks.steps} column=${column} />
     </div>
     <${Scale} matrix=${matrix} quantity=${quantity} />
   </figure>`;

@@ -29,6 +29,8 @@ export function drawExpected(plot, expected) {
 }
 
 /**
+ * Values to compare the curves with; the legend names them, so that no text lies over a curve.
+ *
  * @param {uPlot} plot
  * @param {Series[]} all
  */
@@ -36,15 +38,11 @@ export function drawLevels(plot, all) {
   const { ctx, bbox } = plot;
   const size = devicePixelRatio || 1;
   ctx.save();
-  ctx.strokeStyle = ctx.fillStyle = colour("ink-soft");
-  ctx.font = `${12 * size}px ${colour("sans") || "sans-serif"}`;
-  ctx.textAlign = "right";
+  ctx.strokeStyle = colour("ink-soft");
   ctx.setLineDash([2 * size, 3 * size]);
   for (const level of all.flatMap((series) => series.levels)) {
     const y = plot.valToPos(level.value, "y", true);
-    if (!(y >= bbox.top && y <= bbox.top + bbox.height)) continue;
-    line(ctx, bbox.left, y, bbox.left + bbox.width, y);
-    label(ctx, level.name, bbox.left + bbox.width - 4 * size, y - 5 * size, size);
+    if (y >= bbox.top && y <= bbox.top + bbox.height) line(ctx, bbox.left, y, bbox.left + bbox.width, y);
   }
   ctx.restore();
 }
@@ -70,35 +68,69 @@ export function drawGaps(plot, gaps) {
   ctx.restore();
 }
 
+/** @type {{[kind in Mark["kind"]]: string}} */
+const COLOURS = { onset: "observed", look: "ink", event: "ink-faint" };
+
 /**
+ * Vertical lines, and above the curves the texts of those that have one.
+ *
  * @param {uPlot} plot
- * @param {Mark} mark
+ * @param {Mark[]} marks
  */
-export function drawMark(plot, mark) {
+export function drawMarks(plot, marks) {
   const { ctx, bbox } = plot;
-  const x = plot.valToPos(mark.step, "x", true);
-  if (!(x >= bbox.left - 1 && x <= bbox.left + bbox.width + 1)) return;
   const size = devicePixelRatio || 1;
-  const colours = { onset: "observed", look: "ink", event: "ink-faint" };
+  const right = bbox.left + bbox.width;
+  const shown = marks
+    .map((mark) => ({ mark, x: plot.valToPos(mark.step, "x", true) }))
+    .filter(({ x }) => x >= bbox.left - 1 && x <= right + 1);
   ctx.save();
-  ctx.strokeStyle = ctx.fillStyle = colour(colours[mark.kind]);
-  ctx.lineWidth = (mark.kind === "onset" ? 2 : 1) * size;
-  if (mark.kind === "event") ctx.setLineDash([3 * size, 3 * size]);
-  line(ctx, x, bbox.top, x, bbox.top + bbox.height);
-  ctx.setLineDash([]);
-  if (mark.text) {
-    ctx.font = `${mark.kind === "onset" ? "600 " : ""}${12 * size}px ${colour("sans") || "sans-serif"}`;
-    const wide = ctx.measureText(mark.text).width;
-    const left = x + wide + 8 * size > bbox.left + bbox.width;
-    ctx.textAlign = left ? "right" : "left";
-    label(ctx, mark.text, x + (left ? -6 : 6) * size, bbox.top + 11 * size, size);
+  ctx.font = `600 ${12 * size}px ${colour("sans") || "sans-serif"}`;
+  for (const { mark, x } of shown) {
+    ctx.strokeStyle = ctx.fillStyle = colour(COLOURS[mark.kind]);
+    ctx.lineWidth = (mark.kind === "onset" ? 2 : 1) * size;
+    ctx.setLineDash(mark.kind === "event" ? [3 * size, 3 * size] : []);
+    line(ctx, x, bbox.top - (mark.text ? 6 * size : 0), x, bbox.top + bbox.height);
+    if (mark.kind === "look") {
+      ctx.beginPath();
+      ctx.arc(x, bbox.top + bbox.height, 4 * size, 0, 2 * Math.PI);
+      ctx.fill();
+    }
   }
-  if (mark.kind === "look") {
-    ctx.beginPath();
-    ctx.arc(x, bbox.top + bbox.height, 4 * size, 0, 2 * Math.PI);
-    ctx.fill();
-  }
+  const texts = shown.filter(({ mark }) => mark.text);
+  const boxes = texts.map(({ mark, x }) => ({ x, width: ctx.measureText(mark.text).width }));
+  ctx.textAlign = "left";
+  placeTexts(boxes, bbox.left, right, 10 * size).forEach((left, index) => {
+    if (left === null) return;
+    ctx.fillStyle = colour(COLOURS[texts[index].mark.kind]);
+    ctx.fillText(texts[index].mark.text, left, bbox.top - 10 * size);
+  });
   ctx.restore();
+}
+
+/**
+ * Where texts in one line begin: each in the middle of its place as far as there is room, none over
+ * another. A text without room has none: null.
+ *
+ * @param {{x: number, width: number}[]} texts
+ * @param {number} left
+ * @param {number} right
+ * @param {number} gap
+ * @returns {(number|null)[]}
+ */
+export function placeTexts(texts, left, right, gap) {
+  /** @type {(number|null)[]} */
+  const starts = texts.map(() => null);
+  let free = left;
+  const order = texts.map((_, index) => index).sort((a, b) => texts[a].x - texts[b].x);
+  for (const index of order) {
+    const { x, width } = texts[index];
+    const start = Math.max(free, Math.min(x - width / 2, right - width));
+    if (start + width > right) continue;
+    starts[index] = start;
+    free = start + width + gap;
+  }
+  return starts;
 }
 
 /**
@@ -113,24 +145,4 @@ function line(ctx, x0, y0, x1, y1) {
   ctx.moveTo(x0, y0);
   ctx.lineTo(x1, y1);
   ctx.stroke();
-}
-
-/**
- * A text with a rim in the colour of the paper, to be read over lines.
- *
- * @param {CanvasRenderingContext2D} ctx
- * @param {string} text
- * @param {number} x
- * @param {number} y
- * @param {number} size
- */
-function label(ctx, text, x, y, size) {
-  ctx.save();
-  ctx.setLineDash([]);
-  ctx.lineJoin = "round";
-  ctx.strokeStyle = colour("paper");
-  ctx.lineWidth = 4 * size;
-  ctx.strokeText(text, x, y);
-  ctx.restore();
-  ctx.fillText(text, x, y);
 }

@@ -38,7 +38,7 @@ export function Network({ layers, where }) {
             (blamed) => html`<i class=${blamed || (marked && !units.length) ? "blamed" : ""}></i>`,
           )}
         </span>
-        <span class="layer-name">${layer.name}</span>
+        <span class="layer-name">${/^\d+$/.test(layer.name) ? `layer ${layer.name}` : layer.name}</span>
         <span class="layer-kind">
           ${layer.kind}${layer.kind && layer.units ? " · " : ""}${layer.units ? counted(layer.units, "unit") : ""}
         </span>

@@ -119,7 +119,8 @@ export function format(number, digits = 4) {
     return `${sign}${mantissa === "1" ? "" : `${mantissa} · `}10${power}`;
   }
   if (size >= 10 ** digits) return sign + GROUPED.format(size);
-  return sign + size.toPrecision(digits).replace(/(\.\d*?)0+$/, "$1").replace(/\.$/, "");
+  const text = size.toPrecision(digits).replace(/(\.\d*?)0+$/, "$1").replace(/\.$/, "");
+  return sign + (size < 1000 ? text : text.replace(/^\d+/, (whole) => GROUPED.format(Number(whole))));
 }
 
 /**
@@ -134,6 +135,16 @@ export function withUnit(number, unit = "", digits = 4) {
   if (!unit || text === "not finite") return text;
   return unit === "%" ? `${text} %` : `${text} ${unit}`;
 }
+
+/** A text with a capital letter first. @param {string} text */
+export const capital = (text) => text.slice(0, 1).toUpperCase() + text.slice(1);
+
+/** A unit that stands behind every number; a longer one stands once, in words. @param {string} unit */
+export const shortUnit = (unit) => (unit.length <= 3 ? unit : "");
+
+/** A text as a sentence: a capital letter first, and an end. @param {string} text */
+export const sentence = (text) =>
+  text ? capital(text) + (/[.!?:]$/.test(text) ? "" : ".") : "";
 
 /**
  * "1 step", "2 steps".

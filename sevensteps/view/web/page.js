@@ -1,7 +1,7 @@
 /** The page: what is there of a document, in order, and what is not. */
 
 import { batch } from "@preact/signals";
-import { useEffect, useMemo } from "preact/hooks";
+import { useEffect, useMemo, useState } from "preact/hooks";
 
 import { ChainView } from "./chain.js";
 import { ComparisonView, SideBySide } from "./comparison.js";
@@ -11,15 +11,15 @@ import { Guard } from "./guard.js";
 import { html } from "./html.js";
 import { Inside } from "./inside.js";
 import { Layers } from "./layers.js";
-import { counted, withUnit } from "./numbers.js";
+import { counted, decodeSteps, withUnit } from "./numbers.js";
 import { RaceView } from "./race.js";
 import { Glossary, RepeatView } from "./repeat.js";
 import { LookSlider } from "./slider.js";
-import { look, lookSteps } from "./state.js";
+import { axis, look, lookSteps } from "./state.js";
 import { Steps } from "./steps.js";
 import { SurfaceView } from "./surface.js";
 import { theme, toggleTheme } from "./theme.js";
-import { Verdict } from "./verdict.js";
+import { Headline, Verdict } from "./verdict.js";
 import { WordNote, setWords } from "./words.js";
 import { Worst } from "./worst.js";
 
@@ -28,7 +28,10 @@ import { Worst } from "./worst.js";
 /**
  * A section of the page; `view` is null where the document has nothing for it.
  *
- * @typedef {{id: string, title: string, lead?: string, view: any, follows?: boolean}} Section
+ * `short` is its name in the contents.
+ *
+ * @typedef {{id: string, title: string, short?: string, lead?: string, view: any,
+ *   follows?: boolean}} Section
  */
 
 /**
@@ -42,60 +45,101 @@ function sectionsOf(document) {
   const blamed = [...new Set(findings.map((finding) => finding.step))];
   const some = /** @param {any[]|undefined} list */ (list) => Boolean(list && list.length);
   return [
-    { id: "comparison", title: "Side by side", view: comparison && html`<${ComparisonView} comparison=${comparison} />` },
-    { id: "race", title: "The race", view: race && html`<${RaceView} race=${race} />` },
+    { id: "comparison", title: "What differs, and what came of it", short: "What differs", view: comparison && html`<${ComparisonView} comparison=${comparison} />` },
+    { id: "race", title: "Who is ahead, and by how much", short: "The race", view: race && html`<${RaceView} race=${race} />` },
     {
       id: "steps",
-      title: "The seven steps",
-      lead: "A training is seven choices. What was chosen, why, and what it did to these numbers.",
+      title: "The seven steps of this training",
+      short: "The seven steps",
+      lead: "A training is seven choices: what was chosen, why, and what it did to these numbers.",
       view: some(steps) && html`<${Steps} panels=${steps} blamed=${blamed} />`,
     },
-    { id: "curves", title: "Curves", view: some(curves) && html`<${Curves} document=${document} />`, follows: true },
+    {
+      id: "curves",
+      title: curvesTitle(document),
+      short: "Curves",
+      view: some(curves) && html`<${Curves} document=${document} />`,
+      follows: true,
+    },
     {
       id: "layers",
-      title: "Layers over time",
-      lead: looks && `What ${counted(looks.layers.length, "layer")} did at ${counted(looks.steps.length, "look")} at the training. Click a row to see its units, a column to go to its look.`,
+      title: "What happened in each layer",
+      short: "Layers over time",
+      lead: looks && `${counted(looks.layers.length, "layer")}, at ${counted(looks.steps.length, "look")} at the training. Choose a row to see its units, a column to go to its look.`,
       view: looks && some(looks.layers) && html`<${Layers} looks=${looks} where=${where} />`,
       follows: true,
     },
     {
       id: "runs",
-      title: "Each run",
+      title: "Run beside run, at the same step",
+      short: "Run beside run",
       view: some(comparison?.documents) && html`<${SideBySide} documents=${comparison?.documents} />`,
       follows: true,
     },
     {
       id: "inside",
-      title: "Inside",
+      title: "What the weights became, and what was answered",
+      short: "Weights and answers",
       view:
         looks &&
         (looks.weights || some(looks.histograms) || looks.confusion) &&
         html`<${Inside} looks=${looks} />`,
       follows: true,
     },
-    {
-      id: "surface",
-      title: "The loss surface",
-      lead: "The loss around the weights, in two directions, and the way that the training took through it.",
-      view: surface && html`<${SurfaceView} surface=${surface} steps=${looks?.steps} />`,
-      follows: true,
-    },
-    { id: "data", title: "The data", view: data && html`<${Data} data=${data} />` },
+    { id: "data", title: "The data of this training", short: "Data", view: data && html`<${Data} data=${data} />` },
     {
       id: "worst",
-      title: "Worst samples",
-      lead: "Those with the largest loss. Choose one to see how its answer came about.",
+      title: "The samples that it gets most wrong",
+      short: "Worst samples",
+      lead: "Those with the largest loss: the truth → the answer. Choose one to see how its answer came about.",
       view: some(worst) && html`<${Worst} worst=${worst} />`,
     },
-    { id: "chain", title: "The chain rule", view: chain && html`<${ChainView} chain=${chain} />` },
+    { id: "chain", title: "The gradient of one weight, factor by factor", short: "Chain rule", view: chain && html`<${ChainView} chain=${chain} />` },
+    {
+      id: "surface",
+      title: "The landscape of the loss",
+      short: "Loss surface",
+      lead: "The loss around the weights, along two directions; a line joins equal losses. The orange path is the way of the training.",
+      view:
+        surface &&
+        html`<${SurfaceView} surface=${surface} steps=${looks?.steps} />
+          ${looks && looks.steps.length > 1 && html`<div class="own-slider"><${LookSlider} looks=${looks} /></div>`}`,
+    },
+    { id: "words", title: "Words used here", short: "Words", view: some(words) && html`<${Glossary} words=${words} />` },
     { id: "repeat", title: "How to repeat it", view: repeat && html`<${RepeatView} repeat=${repeat} />` },
-    { id: "words", title: "Words", view: some(words) && html`<${Glossary} words=${words} />` },
   ];
+}
+
+/**
+ * The first and the last step of all that is drawn over time.
+ *
+ * @param {Document} document
+ * @returns {[number, number]|null}
+ */
+export function axisOf({ curves = [], looks, comparison }) {
+  const inner = comparison?.documents?.map(axisOf).map((one) => one?.[1] ?? 0) ?? [];
+  const ends = curves.map(({ steps }) => decodeSteps(steps).at(-1) ?? 0);
+  const last = Math.max(0, ...inner, ...ends, looks?.steps.at(-1) ?? 0);
+  return last ? [0, last] : null;
+}
+
+/**
+ * What the first curve came to, in words.
+ *
+ * @param {Document} document
+ */
+function curvesTitle({ curves = [] }) {
+  const groups = [...new Set(curves.map((curve) => curve.group))];
+  const names = groups.length > 1 ? `${groups.slice(0, -1).join(", ")} and ${groups.at(-1)}` : (groups[0] ?? "");
+  return `${names[0]?.toUpperCase() ?? ""}${names.slice(1)}, step by step`;
 }
 
 /** @param {{document: Document}} props */
 export function Page({ document }) {
-  useMemo(() => setWords(document.words ?? []), [document]);
+  useMemo(() => {
+    setWords(document.words ?? []);
+    axis.value = axisOf(document);
+  }, [document]);
   const sections = useMemo(() => sectionsOf(document), [document]);
   const shown = sections.filter((section) => section.view);
   const { missing = {}, comparison } = document;
@@ -116,10 +160,10 @@ export function Page({ document }) {
   const first = following.length ? shown.indexOf(following[0]) : shown.length;
   const last = following.length ? shown.indexOf(following[following.length - 1]) + 1 : shown.length;
   return html`<a class="skip" href="#content">to the content</a>
-    <${Header} document=${document} />
     <div class="columns">
       <${Contents} sections=${shown} verdict=${Boolean(document.verdict)} />
       <main id="content" tabindex="-1">
+        <${Header} document=${document} />
         <${Guard}><${Verdict} document=${document} /><//>
         ${shown.slice(0, first).map(sectionView)}
         ${following.length > 0 &&
@@ -146,8 +190,9 @@ function Missing({ missing, sections }) {
   /** @type {Map<string, string[]>} */
   const parts = new Map();
   for (const [part, why] of Object.entries(missing)) {
-    const name = sections.find((section) => section.id === part)?.title ?? part.replaceAll("_", " ");
-    parts.set(why, [...(parts.get(why) ?? []), MISSING_NAMES[part] ?? name]);
+    const section = sections.find((one) => one.id === (part === "looks" ? "layers" : part));
+    const name = section?.short ?? section?.title ?? part.replaceAll("_", " ");
+    parts.set(why, [...(parts.get(why) ?? []), name]);
   }
   if (!parts.size) return null;
   return html`<section id="missing" aria-labelledby="missing-h">
@@ -159,9 +204,6 @@ function Missing({ missing, sections }) {
     </dl>
   </section>`;
 }
-
-/** @type {{[part: string]: string}} */
-const MISSING_NAMES = { looks: "Layers over time" };
 
 /** @param {Section} section */
 function sectionView({ id, title, lead, view }) {
@@ -183,9 +225,12 @@ const KINDS = {
 function Header({ document }) {
   const { title, subtitle, figures = [], kind } = document;
   const dark = theme.value === "dark";
-  return html`<header class="top">
+  return html`<header class="top" id="verdict">
     <div class="top-line">
-      <p class="kind">${KINDS[kind] ?? kind}</p>
+      <p class="kind">
+        ${KINDS[kind] ?? kind}${document.verdict && html` <b>${title}</b>`}
+        ${document.verdict && subtitle && html`<span class="subtitle">${subtitle}</span>`}
+      </p>
       <button type="button" class="theme" onClick=${toggleTheme} aria-label=${dark ? "light colours" : "dark colours"}>
         <svg viewBox="0 0 16 16" aria-hidden="true">
           ${dark
@@ -194,8 +239,9 @@ function Header({ document }) {
         </svg>
       </button>
     </div>
-    <h1>${title}</h1>
-    ${subtitle && html`<p class="subtitle">${subtitle}</p>`}
+    ${document.verdict
+      ? html`<${Headline} verdict=${document.verdict} />`
+      : html`<h1>${title}</h1>${subtitle && html`<p class="subtitle">${subtitle}</p>`}`}
     ${figures.length > 0 &&
     html`<dl class="figures">
       ${figures.map(
@@ -210,10 +256,32 @@ function Header({ document }) {
 
 /** @param {{sections: Section[], verdict: boolean}} props */
 function Contents({ sections, verdict }) {
+  const [current, setCurrent] = useState("");
+  useEffect(() => {
+    const inView = new Set();
+    const observer = new IntersectionObserver(
+      (entries) => {
+        for (const { target, isIntersecting } of entries) {
+          if (isIntersecting) inView.add(target.id);
+          else inView.delete(target.id);
+        }
+        setCurrent(["verdict", ...sections.map((one) => one.id)].find((id) => inView.has(id)) ?? "");
+      },
+      { rootMargin: "-15% 0px -70% 0px" },
+    );
+    for (const id of ["verdict", ...sections.map((one) => one.id)]) {
+      const place = document.getElementById(id);
+      if (place) observer.observe(place);
+    }
+    return () => observer.disconnect();
+  }, [sections.length]);
+  const here = /** @param {string} id */ (id) => (id === current ? "true" : undefined);
   return html`<nav class="contents" aria-label="on this page">
     <ol>
-      ${verdict && html`<li><a href="#verdict">Verdict</a></li>`}
-      ${sections.map((section) => html`<li><a href=${`#${section.id}`}>${section.title}</a></li>`)}
+      ${verdict && html`<li><a href="#verdict" aria-current=${here("verdict")}>Verdict</a></li>`}
+      ${sections.map(
+        ({ id, short, title }) => html`<li><a href=${`#${id}`} aria-current=${here(id)}>${short ?? title}</a></li>`,
+      )}
     </ol>
   </nav>`;
 }

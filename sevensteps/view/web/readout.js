@@ -1,7 +1,7 @@
 /** What is read of a chart: the legend, a cursor that says where it is, and the numbers behind. */
 
 import { html } from "./html.js";
-import { counted, format, withUnit } from "./numbers.js";
+import { counted, format, shortUnit, withUnit } from "./numbers.js";
 import { at } from "./series.js";
 import { hovered, zoom } from "./state.js";
 import { NumbersBehind } from "./table.js";
@@ -10,9 +10,15 @@ import { SERIES } from "./theme.js";
 /** @typedef {import("uplot")} uPlot */
 /** @typedef {import("./series.js").Series} Series */
 
-/** @param {{all: Series[]}} props */
-export function Legend({ all }) {
+/**
+ * The name of each curve with its value under the cursor, else its last; then the levels, and the
+ * range that is expected.
+ *
+ * @param {{all: Series[], expected?: [number|null, number|null]}} props
+ */
+export function Legend({ all, expected }) {
   const step = hovered.value;
+  const levels = all.flatMap((series) => series.levels.map((level) => ({ ...level, unit: series.unit })));
   return html`<ul class="legend">
     ${all.map((series, index) => {
       const point = at(series, step ?? Infinity);
@@ -23,12 +29,25 @@ export function Legend({ all }) {
         ></span>
         <span>${series.name}</span>
         <output>
-          ${point ? withUnit(point.value, series.unit) : "–"}
+          ${point ? withUnit(point.value, shortUnit(series.unit)) : "–"}
           ${point && html` <small>at step ${format(Math.round(point.step))}</small>`}
         </output>
       </li>`;
     })}
+    ${levels.map(
+      (level) => html`<li key=${level.name}>
+        <span class="swatch level"></span><span>${level.name}</span>
+        <output>${withUnit(level.value, shortUnit(level.unit))}</output>
+      </li>`,
+    )}
+    ${expected && html`<li key="expected"><span class="swatch band"></span><span>expected ${rangeText(expected)}</span></li>`}
   </ul>`;
+}
+
+/** @param {[number|null, number|null]} range */
+function rangeText([low, high]) {
+  if (low === null) return `below ${format(high, 3)}`;
+  return high === null ? `above ${format(low, 3)}` : `${format(low, 3)} to ${format(high, 3)}`;
 }
 
 /**
@@ -40,7 +59,7 @@ export function Legend({ all }) {
 export function Cursor({ title, all, range, plot, children }) {
   const step = Math.round(Math.max(range[0], Math.min(range[1], hovered.value ?? range[1])));
   const text = all
-    .map((series) => `${series.name} ${withUnit(at(series, step)?.value, series.unit)}`)
+    .map((series) => `${series.name} ${withUnit(at(series, step)?.value, shortUnit(series.unit))}`)
     .join(", ");
   /** @param {KeyboardEvent} event */
   const key = (event) => {
@@ -113,7 +132,7 @@ export function PointsTable({ title, all }) {
       .sort((a, b) => a - b)
       .map((i) => [
         format(Math.round(xs[i])),
-        ...all.map((series) => withUnit(at(series, xs[i])?.value, series.unit)),
+        ...all.map((series) => withUnit(at(series, xs[i])?.value, shortUnit(series.unit))),
       ]);
   };
   return html`<${NumbersBehind}

@@ -190,6 +190,16 @@ export function hasSpike(all) {
 }
 
 /**
+ * Whether positive values span more than a factor of ten, so that a logarithmic axis shows more.
+ *
+ * @param {Series[]} all
+ */
+export function spansDecade(all) {
+  const ends = all.map(({ xs, ys }) => extent(xs, ys, -Infinity, Infinity));
+  return Math.max(...ends.map((end) => end[1])) > 10 * Math.min(...ends.map((end) => end[0]));
+}
+
+/**
  * The texts of the lines of an axis, with as many digits as tell them apart.
  *
  * @param {(number|null)[]} ticks

@@ -4,7 +4,7 @@ import { useEffect, useState } from "preact/hooks";
 
 import { html } from "./html.js";
 import { format } from "./numbers.js";
-import { look } from "./state.js";
+import { axis, look } from "./state.js";
 
 /** @typedef {import("./document.js").Looks} Looks */
 
@@ -26,6 +26,7 @@ export function LookSlider({ looks }) {
     setPlaying(!playing);
   };
   const loss = looks.loss?.[index];
+  const end = axis.value?.[1] ?? 0;
   const position = `look ${index + 1} of ${last + 1}, step ${format(looks.steps[index])}`;
   return html`<div class="slider-bar">
     <button type="button" class="play" onClick=${play} aria-label=${playing ? "stop" : "play the looks"}>
@@ -45,7 +46,7 @@ export function LookSlider({ looks }) {
         (look.value = Number(/** @type {HTMLInputElement} */ (event.currentTarget).value))}
     />
     <output>
-      <b>step ${format(looks.steps[index])}</b>
+      <b>step ${format(looks.steps[index])}${end > looks.steps[last] ? html` <small>of ${format(end)}</small>` : ""}</b>
       <span>look ${index + 1} of ${last + 1}${index === last ? ", the last" : ""}</span>
       ${loss !== undefined && html`<span>loss ${format(loss, 3)}</span>`}
     </output>

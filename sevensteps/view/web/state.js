@@ -28,6 +28,9 @@ export function showLookAt(step) {
 /** The step under the cursor of any chart; null: none. */
 export const hovered = signal(/** @type {number|null} */ (null));
 
+/** The first and the last step of the training: one axis for everything that is drawn over time. */
+export const axis = signal(/** @type {[number, number]|null} */ (null));
+
 /** The steps that all curves show; null: all. */
 export const zoom = signal(/** @type {[number, number]|null} */ (null));
 

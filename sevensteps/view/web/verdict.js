@@ -4,10 +4,10 @@ import { useMemo } from "preact/hooks";
 
 import { Chart } from "./chart.js";
 import { Command } from "./copy.js";
-import { Evidence } from "./evidence.js";
+import { Evidence, EvidenceRow, curveOf } from "./evidence.js";
 import { html } from "./html.js";
 import { Network } from "./network.js";
-import { format } from "./numbers.js";
+import { capital, format, sentence } from "./numbers.js";
 import { Trials } from "./trials.js";
 import { Text } from "./words.js";
 
@@ -28,16 +28,27 @@ const STATES = {
 /** @param {string} condition */
 export const inWords = (condition) => condition.replaceAll("_", " ");
 
+/**
+ * The sentence of the whole page.
+ *
+ * @param {{verdict: NonNullable<Document["verdict"]>}} props
+ */
+export function Headline({ verdict }) {
+  const title = verdict.findings[0]?.title;
+  return html`<div class=${`verdict ${verdict.state}`}>
+    <p class="state"><${StateIcon} state=${verdict.state} />${STATES[verdict.state]}</p>
+    <h1 id="verdict-h">${title ? sentence(title) : verdict.sentence}</h1>
+  </div>`;
+}
+
 /** @param {{document: Document}} props */
 export function Verdict({ document }) {
   const { verdict } = document;
   if (!verdict) return null;
-  const { state, findings } = verdict;
-  const first = findings[0];
-  return html`<section id="verdict" class=${`verdict ${state}`} aria-labelledby="verdict-h">
-    <p class="state"><${StateIcon} state=${state} />${STATES[state]}</p>
-    <h2 id="verdict-h" class="sentence">${first?.title ? sentence(first.title) : verdict.sentence}</h2>
-    ${first && html`<${StepStrip} blamed=${first.step} />`}
+  const { findings } = verdict;
+  return html`<section class="findings" aria-labelledby="verdict-h">
+    ${findings.length > 0 && html`<${StepStrip} findings=${findings} />`}
+    ${findings.length > 1 && html`<${Rivals} findings=${findings} />`}
     ${findings.map(
       (finding, index) =>
         html`<${FindingView} finding=${finding} document=${document} rank=${index + 1} key=${index} />`,
@@ -45,6 +56,32 @@ export function Verdict({ document }) {
     <p class="basis">${without(verdict.basis, verdict.sentence)}</p>
     <${NotFound} document=${document} />
   </section>`;
+}
+
+/**
+ * All findings beside each other, so that none hides behind the first.
+ *
+ * @param {{findings: Finding[]}} props
+ */
+function Rivals({ findings }) {
+  return html`<h2 class="rivals-title">${findings.length} findings, the most likely cause first</h2>
+    <ol class="rivals">
+      ${findings.map(
+        (finding, index) => html`<li class=${index ? "" : "first"}>
+          <p class="rival-head">
+            <span class="number">${index + 1}</span>
+            <a href=${`#finding-${index + 1}`}>${nameOf(finding)}</a>
+          </p>
+          <p class="chips"><${Chips} finding=${finding} /></p>
+          ${finding.evidence[0] && html`<${EvidenceRow} measure=${finding.evidence[0]} />`}
+        </li>`,
+      )}
+    </ol>`;
+}
+
+/** A condition as a title. @param {Finding} finding */
+function nameOf(finding) {
+  return capital(finding.title ?? inWords(finding.condition));
 }
 
 /**
@@ -79,46 +116,58 @@ function StateIcon({ state }) {
   </svg>`;
 }
 
-/** @param {{blamed: string}} props */
-function StepStrip({ blamed }) {
-  return html`<ol class="strip" aria-label=${`the seven steps; to blame: ${blamed}`}>
-    ${STEPS.map(
-      (name, index) => html`<li class=${name === blamed ? "blamed" : ""}>
-        <a href=${`#step-${name}`}><span>${index + 1}</span>${name}</a>
-      </li>`,
-    )}
-  </ol>`;
+/** @param {{findings: Finding[]}} props */
+function StepStrip({ findings }) {
+  const [first, ...others] = findings.map((finding) => finding.step);
+  /** @param {string} name */
+  const kind = (name) => (name === first ? "blamed" : others.some((other) => other === name) ? "suspect" : "");
+  return html`<div class="strip-frame">
+    <ol class="strip" aria-label=${`the seven steps; to blame: ${first}`}>
+      ${STEPS.map(
+        (name, index) => html`<li class=${kind(name)}>
+          <a href=${`#step-${name}`}><span>${index + 1}</span>${name}</a>
+        </li>`,
+      )}
+    </ol>
+    <p class="strip-note">Of the seven steps of a training, step ${STEPS.indexOf(first) + 1} (${first}) is to blame.</p>
+  </div>`;
 }
 
 /** @param {{finding: Finding, document: Document, rank: number}} props */
 function FindingView({ finding, document, rank }) {
-  const name = finding.title ?? inWords(finding.condition);
+  const alone = (document.verdict?.findings.length ?? 0) < 2;
   const body = html`<${FindingBody} finding=${finding} document=${document} />`;
   if (rank === 1) {
-    return html`<article class="finding"><${FindingHead} finding=${finding} name=${finding.title ? "" : name} />${body}</article>`;
+    return html`<article class="finding" id="finding-1" aria-label=${nameOf(finding)}>
+      ${alone ? "" : html`<h2 class="finding-title"><span class="number">1</span> ${nameOf(finding)}</h2>`}
+      <p class="chips"><${Chips} finding=${finding} /></p>
+      ${body}
+    </article>`;
   }
-  return html`<details class=${`finding folded ${finding.severity}`}>
-    <summary><${FindingHead} finding=${finding} name=${name} /></summary>
+  return html`<details class=${`finding folded ${finding.severity}`} id=${`finding-${rank}`}>
+    <summary><${FindingHead} finding=${finding} rank=${rank} /></summary>
     ${body}
   </details>`;
 }
 
-/** @param {{finding: Finding, name: string}} props */
-function FindingHead({ finding, name }) {
+/** @param {{finding: Finding, rank?: number}} props */
+function FindingHead({ finding, rank }) {
+  return html`<span class="finding-head">${rank && html`<span class="number">${rank} </span>`}<b>${nameOf(finding)}</b> <${Chips} finding=${finding} /></span>`;
+}
+
+/** Which step, where it is mended, how sure, and since when. @param {{finding: Finding}} props */
+function Chips({ finding }) {
   const changed = Object.keys(finding.remedies[0]?.change ?? {});
   const mended = changed.includes(finding.step)
     ? []
     : changed.map((step) => (STEPS.includes(step) ? `step ${STEPS.indexOf(step) + 1} · ${step}` : `the ${step}`));
-  return html`<span class="finding-head">
-    ${name && html`<b>${name[0].toUpperCase() + name.slice(1)}</b>`}
-    <span class="chip">step ${STEPS.indexOf(finding.step) + 1} · ${finding.step}</span>
+  return html`<span class="chip">step ${STEPS.indexOf(finding.step) + 1} · ${finding.step}</span>
     ${mended.length > 0 && html`<span class="chip plain">mended in ${mended.join(" and ")}</span>`}
-    <span class="chip plain">${Math.round(100 * finding.confidence)} % sure</span>
+    <span class="chip plain" title="how sure the diagnosis is of this cause">${Math.round(100 * finding.confidence)} % sure</span>
     ${finding.onset !== null &&
     html`<span class="chip plain">
       ${finding.onset ? `began at step ${format(finding.onset)}` : "from the start"}
-    </span>`}
-  </span>`;
+    </span>`}`;
 }
 
 /** @param {{finding: Finding, document: Document}} props */
@@ -132,10 +181,10 @@ function FindingBody({ finding, document }) {
   const rest = without(finding.explanation, heading);
   return html`<div class="finding-body">
     ${rest && html`<p class="explanation"><${Text} text=${rest} /></p>`}
-    <h3>The evidence</h3>
-    <${Evidence} evidence=${finding.evidence} onset=${finding.onset} />
+    ${finding.consequence && html`<p class="consequence"><b>What it means for you.</b> <${Text} text=${finding.consequence} /></p>`}
+    ${finding.evidence.length > 0 && html`<h3>The evidence</h3><${Evidence} evidence=${finding.evidence} />`}
     <${Beginning} finding=${finding} document=${document} />
-    ${drawn && html`<h3>Where it is</h3><${Network} layers=${layers} where=${finding.where} />`}
+    ${drawn && html`<h3>Where in the network</h3><${Network} layers=${layers} where=${finding.where} />`}
     ${finding.remedies.length > 0 && html`<h3>What to change</h3>`}
     ${finding.remedies.map(
       (remedy, index) => html`${finding.remedies.length > 1 && index < 2 &&
@@ -147,10 +196,10 @@ function FindingBody({ finding, document }) {
       <h3>What follows from it</h3>
       ${finding.symptoms.map(
         (symptom) => html`<details>
-          <summary><${FindingHead} finding=${symptom} name=${symptom.title ?? inWords(symptom.condition)} /></summary>
+          <summary><${FindingHead} finding=${symptom} /></summary>
           <div class="finding-body">
             <p class="explanation"><${Text} text=${symptom.explanation} /></p>
-            <${Evidence} evidence=${symptom.evidence} onset=${symptom.onset} />
+            <${Evidence} evidence=${symptom.evidence} />
           </div>
         </details>`,
       )}
@@ -159,7 +208,7 @@ function FindingBody({ finding, document }) {
 }
 
 /**
- * The curve with the step at which it began.
+ * The curve with the step at which it began, and under it what was measured in the layer.
  *
  * @param {{finding: Finding, document: Document}} props
  */
@@ -179,16 +228,34 @@ function Beginning({ finding, document }) {
         : [
             {
               step: finding.onset,
-              text: finding.onset ? `from step ${format(finding.onset)}` : "from the start",
+              text: finding.onset ? `step ${format(finding.onset)}` : "from the start",
               kind: "onset",
             },
           ],
     [finding],
   );
   if (!curves.length) return null;
-  return html`<h3>${finding.onset === null ? "The loss" : "Where it began"}</h3>
+  const measured = finding.evidence.flatMap(({ drawn }) => (drawn ? [drawn] : []));
+  const title =
+    finding.onset === null
+      ? "The loss over the training"
+      : finding.onset
+        ? `It began at step ${format(finding.onset)}`
+        : "It was there from the start";
+  return html`<h3>${title}</h3>
     <${Chart} title=${curves.map((curve) => curve.name).join(", ")} curves=${curves} marks=${marks}
-      height=${200} log=${curves[0].log} />`;
+      height=${200} log=${curves[0].log} plain />
+    ${measured.map(
+      (drawn) => html`<${Chart}
+        title=${drawn.name}
+        curves=${curveOf(drawn)}
+        marks=${marks}
+        height=${140}
+        expected=${drawn.expected}
+        log=${drawn.log}
+        plain
+      />`,
+    )}`;
 }
 
 /** @param {{remedy: Remedy, document: Document, finding: Finding}} props */
@@ -221,10 +288,6 @@ function RemedyView({ remedy, document, finding }) {
 /** A text without the sentence that stands above it. @param {string} text @param {string} said */
 const without = (text, said) => (text.startsWith(said) ? text.slice(said.length).trim() : text);
 
-/** @param {string} text */
-export const sentence = (text) =>
-  text ? text[0].toUpperCase() + text.slice(1) + (/[.!?]$/.test(text) ? "" : ".") : "";
-
 /** @param {{[step: string]: string}} a @param {{[step: string]: string}} b */
 function sameChange(a, b) {
   const keys = Object.keys(a);
@@ -244,16 +307,18 @@ function Code({ lines }) {
   </figure>`;
 }
 
+const FEW = 6; // reasons that are shown at once
+
 /** @param {{document: Document}} props */
 function NotFound({ document }) {
   const { ruled_out: ruledOut = [], not_judged: notJudged = [] } = document;
   /** @param {string} title @param {import("./document.js").Named[]} list */
   const list = (title, list) =>
     list.length > 0 &&
-    html`<details class="named">
+    html`<details class="named" open=${list.length <= FEW}>
       <summary>${title} <span class="count">${list.length}</span></summary>
       <dl>
-        ${list.map((one) => html`<dt>${one.title ?? inWords(one.name)}</dt><dd>${one.why}</dd>`)}
+        ${list.map((one) => html`<dt>${sentence(one.title ?? inWords(one.name))}</dt><dd>${one.why}</dd>`)}
       </dl>
     </details>`;
   return html`<div class="not-found">

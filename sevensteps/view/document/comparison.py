@@ -98,5 +98,5 @@ def _measures(summary: RunSummary) -> dict[str, Any]:
         "epochs": summary.epochs,
         "steps": summary.steps,
         "training time, s": finite(summary.seconds, 3),
-        "findings": ", ".join(findings) or "none",
+        "findings": ", ".join(findings).replace("_", " ") or "none",
     }

@@ -65,7 +65,9 @@ def _duplicates(facts: Mapping[str, Any]) -> str:
 
 def _facts(known: Mapping[str, Any]) -> list[Document]:
     train = known["train"]
-    inputs = train["inputs"]
+    inputs = dict(train["inputs"])
+    if abs(inputs["mean"]) < NOISE * inputs["std"]:
+        inputs["mean"] = 0.0
     spread = "from {min:.4g} to {max:.4g}, mean {mean:.4g}, standard deviation {std:.4g}"
     rows = [
         ("shape of a sample", " × ".join(map(str, known["shape"]))),

@@ -111,10 +111,19 @@ def chain_document(explain: Explain, samples: Sequence[int]) -> Document:
             answer = explain.gradient(sample, name, place)
             assert isinstance(answer, Gradient)
             if answer.paths and answer.autograd:
-                layer = name.rpartition(".")[0] or name
-                return gradient_document(answer, layer)
+                return gradient_document(answer, _why_this_weight(passed, name))
     raise ValueError(
         "For the worst samples the gradient of every weight is 0: there is nothing to multiply."
+    )
+
+
+def _why_this_weight(passed: Backward, name: str) -> str:
+    layer = name.rpartition(".")[0] or name
+    weights = [other for other, slope in passed.gradients.items() if slope.dim() > 1]
+    reached = "" if weights[0] == name else " that its gradient reaches"
+    return (
+        f"It was chosen because it has the largest gradient of all weights of {layer}, the layer "
+        f"farthest from the loss{reached}"
     )
 
 
@@ -134,10 +143,10 @@ def _telling_weights(explain: Explain, passed: Backward) -> Iterator[tuple[str, 
             yield name, [int(index) for index in place]
 
 
-def gradient_document(answer: Gradient, layer: str = "") -> Document:
+def gradient_document(answer: Gradient, why: str = "") -> Document:
     """One gradient, factor by factor along its strongest path, checked by two other means.
 
-    `layer`: where it was chosen, as the largest of the farthest layer that the gradient reaches.
+    `why`: the reason for which this weight was chosen.
     """
     links: list[Document] = []
     running = 1.0
@@ -159,7 +168,7 @@ def gradient_document(answer: Gradient, layer: str = "") -> Document:
     ]
     return {
         "parameter": answer.name,
-        "sentence": _chain_sentence(answer, layer),
+        "sentence": _chain_sentence(answer, why),
         "links": links,
         "checks": [
             {"name": name, "value": finite(value)} for name, value in checks if value is not None
@@ -167,15 +176,11 @@ def gradient_document(answer: Gradient, layer: str = "") -> Document:
     }
 
 
-def _chain_sentence(answer: Gradient, layer: str) -> str:
+def _chain_sentence(answer: Gradient, why: str) -> str:
     place = f"{PARTS.get(answer.part, answer.part)} sample {answer.sample:,}"
     text = f"{answer.name} is {number_text(answer.value)}, and its gradient for {place} is "
     text += number_text(answer.autograd)
-    if layer:
-        text += (
-            f". It was chosen because none in {layer}, the layer that is farthest from the loss of "
-            "those that the gradient reaches, is larger"
-        )
+    text += f". {why}" if why else ""
     if not answer.paths:
         return text + (f". {answer.lacking}" if answer.lacking else ".")
     path, ways = answer.paths[0], answer.ways

@@ -87,7 +87,7 @@ def prose(text: str) -> str:
             whole = f"{int(whole):,}"
         return f"{sign}{whole}{dot}{rest}"
 
-    return IN_PROSE.sub(written, text)
+    return re.sub(r"(?<=\d)%", " %", IN_PROSE.sub(written, text))
 
 
 def readable(content: Any, key: str = "") -> Any:

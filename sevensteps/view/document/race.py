@@ -78,7 +78,7 @@ def _row(
         notes.append(f"p = {row['p']:.2g} against the best")
     found = sorted({name for member in row["members"] for name in runs[member - 1]["findings"]})
     if found:
-        notes.append(", ".join(found))
+        notes.append(", ".join(found).replace("_", " "))
     rules = {rule: count for rule, count in row["stops"].items() if rule not in ("epochs",)}
     notes += [f"stopped by {rule}" for rule in rules]
     if notes:

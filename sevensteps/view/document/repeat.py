@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import platform
 from collections.abc import Mapping
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -28,7 +29,7 @@ def repeat_document(
         ("device", summary.device),
         ("threads", str(summary.threads)),
         ("precision", summary.precision),
-        ("finished", summary.finished),
+        ("finished", _moment(summary.finished)),
         ("training took", "" if summary.seconds is None else time_text(summary.seconds)),
         *versions(summary.versions),
         ("processor", platform.machine()),
@@ -43,6 +44,14 @@ def repeat_document(
         path = shell_quote(shown_path(folder / "recipe.toml"))
         content["command"] = f"sevensteps train --recipe {path}"
     return content
+
+
+def _moment(text: str) -> str:
+    """A time as people read it: 2026-12-01 02:15 UTC."""
+    try:
+        return datetime.fromisoformat(text).astimezone(UTC).strftime("%Y-%m-%d %H:%M UTC")
+    except (TypeError, ValueError):
+        return text or ""
 
 
 def shown_path(path: Path) -> str:

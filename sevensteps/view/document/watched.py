@@ -56,7 +56,7 @@ def watched_document(diagnosis: Diagnosis, title: str = "", subtitle: str = "") 
     content: Document = {
         "schema": SCHEMA,
         "kind": "watched",
-        "title": title or f"Training of {observation.facts.network}",
+        "title": title or observation.facts.network,
         "subtitle": subtitle
         or f"{count_text(observation.steps, 'step')} in {time_text(observation.seconds)}, watched",
         "made": datetime.now(UTC).isoformat(timespec="seconds"),

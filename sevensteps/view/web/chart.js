@@ -74,7 +74,7 @@ export function Chart({ title, curves, marks = [], log = false, expected, height
   return html`<figure class="chart">
     <figcaption>
       <div>
-        ${all.length > 1 && html`<span class="chart-title">${capital(title)}</span>`}
+        ${all.length > 1 && !plain && html`<span class="chart-title">${capital(title)}</span>`}
         <${Legend} all=${all} expected=${expected} />
       </div>
       <span class="chart-tools">
@@ -192,7 +192,7 @@ function makePlot({ all, logarithmic, height, width, expected, latest, named }, 
           ...lines,
           size: (/** @type {uPlot} */ _, /** @type {string[]|null} */ texts) =>
             Math.max(58, 18 + 7 * Math.max(0, ...(texts ?? []).map((text) => text.length))),
-          space: 36,
+          space: 30,
           values: valueTicks,
           ...(logarithmic ? { splits: logTicks, filter: (_, ticks) => ticks } : {}),
         },

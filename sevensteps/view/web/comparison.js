@@ -26,7 +26,7 @@ export function SideBySide({ documents }) {
         each.looks?.layers.length &&
         html`<${Layers} looks=${each.looks} where=${each.verdict?.findings[0]?.where ?? {}} />`,
     ],
-    ["Inside", (each) => each.looks && html`<${Inside} looks=${each.looks} />`],
+    ["Weights and answers", (each) => each.looks && html`<${Inside} looks=${each.looks} />`],
     [
       "The loss surface",
       (each) => each.surface && html`<${SurfaceView} surface=${each.surface} steps=${each.looks?.steps} />`,

@@ -1,7 +1,7 @@
 /** A race: the leaderboard, with the interval of each run. */
 
 import { html } from "./html.js";
-import { format } from "./numbers.js";
+import { capital, format } from "./numbers.js";
 import { Table } from "./table.js";
 
 /** @typedef {import("./document.js").Race} Race */
@@ -16,7 +16,8 @@ export function RaceView({ race }) {
   const place = /** @param {number} n */ (n) => (100 * (n - low)) / (high - low || 1);
   const metrics = [...new Set(runs.flatMap((run) => Object.keys(run.metrics)))];
   const changes = [...new Set(runs.flatMap((run) => Object.keys(run.changes)))];
-  return html`<ol class="board">
+  return html`${notes.map((note) => html`<p class="lead">${note}</p>`)}
+    <ol class="board">
       ${runs.map((run) => {
         const value = run.metrics[metric];
         return html`<li>
@@ -40,11 +41,10 @@ export function RaceView({ race }) {
         </li>`;
       })}
     </ol>
+    <p class="board-scale" aria-hidden="true"><i></i><span><b>${format(low, 3)}</b><b>${format(high, 3)}</b></span><i></i></p>
     <p class="quiet">
-      ${metric}, ${race.higher ? "more" : "less"} is better; the axis runs from ${format(low, 3)} to
-      ${" "}${format(high, 3)}${runs.some((run) => run.interval) ? ", bars are 95 % intervals" : ""}.
+      ${capital(metric)}: ${race.higher ? "more" : "less"} is better${runs.some((run) => run.interval) ? "; a bar is the 95 % interval of a recipe, as far as it is behind the best" : ""}.
     </p>
-    ${notes.map((note) => html`<p>${note}</p>`)}
     <details>
       <summary>All metrics</summary>
       <${Table}

@@ -3,17 +3,22 @@
 import { Command } from "./copy.js";
 import { html } from "./html.js";
 
+const LONG = 48; // letters of a value that stands in a line of its own: a hash
+
 /** @param {{repeat: import("./document.js").Repeat}} props */
 export function RepeatView({ repeat }) {
+  const facts = /** @param {boolean} long */ (long) =>
+    repeat.facts
+      .filter((fact) => fact.value.length > LONG === long)
+      .map((fact) => html`<div><dt>${fact.name}</dt><dd>${fact.value}</dd></div>`);
   return html`${repeat.command && html`<${Command} text=${repeat.command} />`}
     ${repeat.recipe &&
     html`<details open>
       <summary>The recipe</summary>
       <${Command} text=${repeat.recipe} />
     </details>`}
-    <dl class="facts">
-      ${repeat.facts.map((fact) => html`<div><dt>${fact.name}</dt><dd>${fact.value}</dd></div>`)}
-    </dl>`;
+    <dl class="facts">${facts(false)}</dl>
+    <dl class="hashes">${facts(true)}</dl>`;
 }
 
 /** @param {{words: import("./document.js").Word[]}} props */

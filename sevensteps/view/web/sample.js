@@ -22,6 +22,6 @@ export function SampleView({ sample, size = 72, label = true }) {
       ${sample.features.length > 8 && html`<div><dt>… ${sample.features.length - 8} more</dt></div>`}
     </dl>`}
     ${sample.text && html`<span class="sample-text">${sample.text}</span>`}
-    ${label && html`<span class="sample-label"><b>${sample.label ?? ""}</b> ${format(sample.index)}</span>`}
+    ${label && html`<span class="sample-label">${sample.label && html`<b>${sample.label}</b> `}no. ${format(sample.index)}</span>`}
   </span>`;
 }

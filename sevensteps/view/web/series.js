@@ -167,7 +167,17 @@ export function decades(low, high) {
       if (tick >= low && tick <= high) ticks.push(tick);
     }
   }
-  return ticks;
+  return ticks.length > 1 ? ticks : evenly(low, high);
+}
+
+/** Round numbers, evenly spaced, where no two powers of ten lie. @param {number} low @param {number} high */
+function evenly(low, high) {
+  const rough = (high - low) / 4;
+  const power = 10 ** Math.floor(Math.log10(rough));
+  const every = power * ([1, 2, 5].find((times) => times * power >= rough) ?? 10);
+  const first = Math.ceil(low / every);
+  const count = Math.floor(high / every) - first + 1;
+  return Array.from({ length: Math.max(0, count) }, (_, i) => Number(((first + i) * every).toPrecision(12)));
 }
 
 /** How many times what is usual a spike is from which on a linear axis would hide all else. */
@@ -200,14 +210,17 @@ export function spansDecade(all) {
 }
 
 /**
- * The texts of the lines of an axis, with as many digits as tell them apart.
+ * The texts of the lines of an axis, with as many digits as they have and as tell them apart.
  *
  * @param {(number|null)[]} ticks
  * @returns {string[]}
  */
 export function tickTexts(ticks) {
   const known = ticks.filter((tick) => tick !== null).length;
+  const exact = /** @param {number} digits */ (digits) =>
+    ticks.every((tick) => !tick || Math.abs(Number(tick.toPrecision(digits)) / tick - 1) < 1e-9);
   for (let digits = 3; ; digits++) {
+    if (digits < 6 && !exact(digits)) continue;
     const texts = ticks.map((tick) => (tick === null ? "" : format(tick, digits)));
     if (digits > 8 || new Set(texts.filter(Boolean)).size === known) return texts;
   }

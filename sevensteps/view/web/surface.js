@@ -88,5 +88,5 @@ function contoursOf(matrix) {
 /** @param {{kind: string, left: number, top: number, text: string}} props */
 function Dot({ kind, left, top, text }) {
   const style = { left: `${left}%`, top: `${top}%` };
-  return html`<span class=${`path-dot ${kind}`} style=${style} aria-hidden="true"><i></i>${text}</span>`;
+  return html`<span class=${`path-dot ${kind}${left > 80 ? " left" : ""}`} style=${style} aria-hidden="true"><i></i>${text}</span>`;
 }

@@ -97,7 +97,7 @@ export function ShortVerdict({ document }) {
     <p class="short-sentence">${verdict.sentence}</p>
     ${verdict.findings.map(
       (finding, index) =>
-        html`<${FindingView} finding=${finding} document=${document} rank=${index + 2} key=${index} />`,
+        html`<${FindingView} finding=${finding} document=${document} rank=${index + 1} short key=${index} />`,
     )}
   </div>`;
 }
@@ -133,19 +133,18 @@ function StepStrip({ findings }) {
   </div>`;
 }
 
-/** @param {{finding: Finding, document: Document, rank: number}} props */
-function FindingView({ finding, document, rank }) {
+/** @param {{finding: Finding, document: Document, rank: number, short?: boolean}} props */
+function FindingView({ finding, document, rank, short }) {
   const alone = (document.verdict?.findings.length ?? 0) < 2;
   const body = html`<${FindingBody} finding=${finding} document=${document} />`;
-  if (rank === 1) {
+  if (rank === 1 && !short) {
     return html`<article class="finding" id="finding-1" aria-label=${nameOf(finding)}>
-      ${alone ? "" : html`<h2 class="finding-title"><span class="number">1</span> ${nameOf(finding)}</h2>`}
-      <p class="chips"><${Chips} finding=${finding} /></p>
+      ${alone ? html`<h2 class="for-readers">The finding in detail</h2><p class="chips"><${Chips} finding=${finding} step=${false} /></p>` : html`<h2 class="finding-title">The first in detail</h2>`}
       ${body}
     </article>`;
   }
-  return html`<details class=${`finding folded ${finding.severity}`} id=${`finding-${rank}`}>
-    <summary><${FindingHead} finding=${finding} rank=${rank} /></summary>
+  return html`<details class=${`finding folded ${finding.severity}`} id=${short ? undefined : `finding-${rank}`}>
+    <summary><${FindingHead} finding=${finding} rank=${short ? undefined : rank} /></summary>
     ${body}
   </details>`;
 }
@@ -155,13 +154,17 @@ function FindingHead({ finding, rank }) {
   return html`<span class="finding-head">${rank && html`<span class="number">${rank} </span>`}<b>${nameOf(finding)}</b> <${Chips} finding=${finding} /></span>`;
 }
 
-/** Which step, where it is mended, how sure, and since when. @param {{finding: Finding}} props */
-function Chips({ finding }) {
+/**
+ * Which step, where it is mended, how sure, and since when.
+ *
+ * @param {{finding: Finding, step?: boolean}} props
+ */
+function Chips({ finding, step: named = true }) {
   const changed = Object.keys(finding.remedies[0]?.change ?? {});
   const mended = changed.includes(finding.step)
     ? []
     : changed.map((step) => (STEPS.includes(step) ? `step ${STEPS.indexOf(step) + 1} · ${step}` : `the ${step}`));
-  return html`<span class="chip">step ${STEPS.indexOf(finding.step) + 1} · ${finding.step}</span>
+  return html`${named && html`<span class="chip">step ${STEPS.indexOf(finding.step) + 1} · ${finding.step}</span>`}
     ${mended.length > 0 && html`<span class="chip plain">mended in ${mended.join(" and ")}</span>`}
     <span class="chip plain" title="how sure the diagnosis is of this cause">${Math.round(100 * finding.confidence)} % sure</span>
     ${finding.onset !== null &&
@@ -318,7 +321,7 @@ function NotFound({ document }) {
     html`<details class="named" open=${list.length <= FEW}>
       <summary>${title} <span class="count">${list.length}</span></summary>
       <dl>
-        ${list.map((one) => html`<dt>${sentence(one.title ?? inWords(one.name))}</dt><dd>${one.why}</dd>`)}
+        ${list.map((one) => html`<div><dt>${sentence(one.title ?? inWords(one.name))}</dt><dd>${sentence(one.why)}</dd></div>`)}
       </dl>
     </details>`;
   return html`<div class="not-found">

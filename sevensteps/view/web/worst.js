@@ -3,7 +3,7 @@
 import { useState } from "preact/hooks";
 
 import { html } from "./html.js";
-import { format } from "./numbers.js";
+import { capital, format } from "./numbers.js";
 import { SampleView } from "./sample.js";
 import { Table } from "./table.js";
 import { Text } from "./words.js";
@@ -25,7 +25,7 @@ export function Worst({ worst }) {
               <span aria-label="answered">→</span>
               <b class=${one.right === false ? "wrong" : "right"}>${one.answer}</b>
             </span>
-            <span class="quiet">loss ${format(one.loss, 3)}</span>
+            <span class="quiet">loss ${format(one.loss, 3)} · no. ${format(one.sample.index)}</span>
           </button>
         </li>`,
       )}
@@ -42,7 +42,7 @@ function Explained({ one }) {
     <header>
       <${SampleView} sample=${sample} size=${132} label=${false} />
       <div>
-        <h3>${sample.part} sample ${format(sample.index)}</h3>
+        <h3>${capital(sample.part)} sample ${format(sample.index)}</h3>
         <p>
           It is <b>${one.truth}</b>, and was answered as
           ${" "}<b class=${one.right === false ? "wrong" : "right"}>${one.answer}</b>; its loss is

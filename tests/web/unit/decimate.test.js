@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import { decimate, extent } from "../../../sevensteps/view/web/decimate.js";
+import { decimate, extent, extremes } from "../../../sevensteps/view/web/decimate.js";
 
 const COUNT = 100_000;
 
@@ -69,4 +69,41 @@ test("the extent leaves out what is not finite, and what a logarithm cannot have
   assert.deepEqual(extent([0, 1, 2, 3, 4], ys, 0, 4), [-1, 3]);
   assert.deepEqual(extent([0, 1, 2, 3, 4], ys, 0, 4, true), [3, 3]);
   assert.ok(Number.isNaN(extent([0], [NaN], 0, 1)[0]));
+});
+
+/** An array that counts how often its numbers are read. */
+const counted = (values) => {
+  const reads = { count: 0 };
+  const array = new Proxy(values, {
+    get(target, name) {
+      if (typeof name === "string" && /^\d+$/.test(name)) reads.count++;
+      return target[name];
+    },
+  });
+  return { array, reads };
+};
+
+test("a zoom reads no more points of 1,000,000 steps than of 20,000", () => {
+  const reads = [20_000, 1_000_000].map((count) => {
+    const xs = Float64Array.from({ length: count }, (_, i) => i);
+    const { array, reads } = counted(Array.from(xs, (x) => Math.sin(x)));
+    extremes(array, 0, count); // once for all zooms
+    reads.count = 0;
+    decimate(xs, array, 0, count - 1, 1000);
+    extent(xs, array, 0, count - 1);
+    return reads.count;
+  });
+  assert.ok(reads[1] < 2.5 * reads[0], `${reads}`);
+  assert.ok(reads[1] < 200_000, `${reads}`);
+});
+
+test("the extremes of any stretch are those of its points", () => {
+  const ys = Array.from({ length: 3000 }, (_, i) => (i % 97 === 5 ? NaN : (i * 7919) % 1009));
+  for (const [start, end] of [[0, 3000], [1, 2999], [7, 9], [64, 512], [5, 6], [100, 100], [511, 2049]]) {
+    const finite = ys.slice(start, end).filter(Number.isFinite);
+    const { low, high, gap } = extremes(ys, start, end);
+    assert.equal(low < 0 ? Infinity : ys[low], Math.min(...finite));
+    assert.equal(high < 0 ? -Infinity : ys[high], Math.max(...finite));
+    assert.equal(gap >= 0, finite.length < end - start);
+  }
 });

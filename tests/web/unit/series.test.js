@@ -72,6 +72,22 @@ test("one spike that would flatten the rest asks for a logarithmic axis", () => 
 });
 
 test("the lines of an axis have as many digits as tell them apart", () => {
-  assert.deepEqual(series.tickTexts([2.3075, 2.31, 2.3125, null]), ["2.308", "2.31", "2.313", ""]);
+  assert.deepEqual(series.tickTexts([2.3075, 2.31, 2.3125, null]), ["2.3075", "2.31", "2.3125", ""]);
   assert.deepEqual(series.tickTexts([1, 2]), ["1", "2"]);
+});
+
+test("texts of ticks are what the ticks are", () => {
+  assert.deepEqual(series.tickTexts([1.025, 1.05, 1.075, 1.1]), ["1.025", "1.05", "1.075", "1.1"]);
+  assert.deepEqual(series.tickTexts([0, null, 1500]), ["0", "", "1,500"]);
+});
+
+test("a logarithmic axis within one decade still has lines", () => {
+  const ticks = series.decades(6.9e-7, 1.15e-6);
+  assert.ok(ticks.length >= 2);
+  assert.ok(ticks.every((tick) => tick >= 6.9e-7 && tick <= 1.15e-6));
+});
+
+test("a logarithmic axis is offered where it shows more", () => {
+  assert.ok(series.spansDecade([series.seriesOf(curve([0.01, 5]))]));
+  assert.ok(!series.spansDecade([series.seriesOf(curve([0.5, 0.9]))]));
 });

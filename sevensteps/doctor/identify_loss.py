@@ -27,7 +27,7 @@ CROSS_ENTROPIES = (
     "binary_cross_entropy_with_logits",
     "nll_loss",
 )
-REGRESSION_LOSSES = ("mse_loss", "l1_loss", "smooth_l1_loss")
+REGRESSION_LOSSES = ("mse_loss", "l1_loss", "smooth_l1_loss", "huber_loss")
 SIGN_LOSSES = ("soft_margin_loss",)  # their targets are -1 and 1
 
 LossFn = Callable[[Tensor, Tensor], Tensor]

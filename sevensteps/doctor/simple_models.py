@@ -132,7 +132,7 @@ def worse_than_simple_model(case: Case, margin: float) -> bool:
     One that gives accuracy away for the recall of rare classes is compared by its skill, too.
     """
     score, least = case.scores.get("train"), case.baseline_score
-    if _copies(case):
+    if targets_are_inputs(case):
         return False  # a linear model copies them; the network is made to do it in another way
     if loss_is_gone(case):
         return False  # that score is one of other samples, or in another state
@@ -158,10 +158,10 @@ def loss_is_gone(case: Case) -> bool:
     return start > 0 and bool(means) and means[-1][1] < LEFT * start
 
 
-def _copies(case: Case) -> bool:
-    """Whether the targets are the inputs, as those of an autoencoder."""
+def targets_are_inputs(case: Case) -> bool:
+    """Whether the targets are the inputs, as those of an autoencoder, or of a message."""
     pair = case.sample
-    if pair is None or case.task != "regression" or pair[0].numel() != pair[1].numel():
+    if pair is None or pair[0].numel() != pair[1].numel():
         return False
     x, y = (t[:MAX_ROWS].detach().cpu().flatten().double() for t in pair)
     return bool(torch.allclose(x, y))

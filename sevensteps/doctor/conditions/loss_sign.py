@@ -13,10 +13,10 @@ gradients at its answers for what the other makes. Source: Goodfellow et al. 201
 adversarial nets.
 
 Remedies: turn the sign; a log-likelihood needs a minus. Leave out `maximize=True` in the optimizer.
-Silent on: a negative loss that is a density; a negated loss that the optimizer maximizes; numbers
-that run against their targets under a loss that stays positive, as the second of a ranked pair;
-scores that wander. A remark where a policy's loss is one of costs or of rewards, and no score says
-which.
+Silent on: outputs of which the least is the answer; a negative loss that is a density; a negated
+loss that the optimizer maximizes; numbers that run against their targets under a loss that stays
+positive, as the second of a ranked pair; scores that wander. A remark where a policy's loss is one
+of costs or of rewards, and no score says which.
 """
 
 from __future__ import annotations
@@ -65,6 +65,7 @@ OPPOSITE = -0.2  # correlation of outputs and targets at the end
 RIGHT = 0.5  # standard deviations that right answers end above the others, where they agree
 LEAST_SIGNS = 4  # looks in which weights were compared with rewards
 MIN_SCORES = 40  # reported by the loop; fewer show no trend
+LEARNED = 0.5  # of the first loss, that the error of turned outputs ends below
 FALLEN = 0.8  # of the first loss, that the last one is below
 JUDGED = 5  # looks, at a judge and what it judges
 MIN_PAIRS = 40  # drawn together, and as many pushed apart
@@ -78,9 +79,9 @@ WEIGHED = ("Mul", "MaskMul", "SignedMul")
 
 
 def examine(case: Case) -> Finding | None:
+    turned = _least_is_answer(case)
     return (
-        _wrong_way(case)
-        or _led_away(case)
+        (None if turned else _wrong_way(case) or _led_away(case))
         or _unlike_attract(case)
         or _pulls_alike(case)
         or _draws_strangers(case)
@@ -542,6 +543,21 @@ def _remark(case: Case) -> Finding:
         {},
         0,
     )
+
+
+def _least_is_answer(case: Case) -> bool:
+    """Whether outputs are turned before the function of the error, which becomes small: the least
+    of them is the answer, as of times or of distances.
+    """
+    paths = [
+        [operation.name for operation in term.operations]
+        for look in case.looks[:8]
+        for term in look.loss_terms
+        if term.name in ERROR_LOSSES and term.target in DATA
+    ]
+    turned = bool(paths) and all(sum(map(path.count, ("Neg", "Rsub"))) % 2 for path in paths)
+    maximized = any(group.get("maximize") for group in case.facts.groups)
+    return turned and not maximized and final_loss(case) < LEARNED * first_loss(case)
 
 
 def _wrong_way(case: Case) -> Finding | None:

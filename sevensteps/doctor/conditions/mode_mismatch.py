@@ -10,8 +10,9 @@ Source: Ioffe, Szegedy 2015; Srivastava et al. 2014.
 Remedies: `model.train()` before training, `model.eval()` before every evaluation;
 `F.dropout(x, p, training=self.training)`; batches of at least 8 for batch norm. Silent on: networks
 that are the same in both modes; numbers that a network draws beside a divergence or another term of
-the loss, as of a distribution; dropout that is called with training=True and costs little; running
-statistics that are no more than a few long steps behind the weights.
+the loss, as of a distribution; what is to come through noise as it went in; dropout that is called
+with training=True and costs little; running statistics that are no more than a few long steps
+behind the weights.
 """
 
 from __future__ import annotations
@@ -26,6 +27,7 @@ from sevensteps.doctor.finding import Finding, Measure, Remedy
 from sevensteps.doctor.loss_purpose import purpose_of
 from sevensteps.doctor.measures import significant
 from sevensteps.doctor.questions.twice import Twice, twice
+from sevensteps.doctor.simple_models import targets_are_inputs
 from sevensteps.observe.structure import rows, sample_count, to_device
 
 STEP = "predict"
@@ -109,6 +111,8 @@ def _noise(case: Case, answers: Twice) -> Finding | None:
     terms = [term for look in case.looks[:8] for term in look.loss_terms]
     if not case.loss_is_error or not terms or any(purpose_of(t) != "error" for t in terms):
         return None
+    if targets_are_inputs(case):
+        return None  # without the noise there were nothing to learn
     if answers.score is None or answers.score_of_mean is None:
         return None
     gain = answers.score_of_mean - answers.score

@@ -9,7 +9,8 @@ Rumelhart et al. 1986 and since are functions of one sample.
 Remedies: batch_first=True, or the axes in the order that the layer takes; softmax over the axis of
 the classes. Silent on: batch norm, which mixes samples in training only; graphs, and networks of
 which all samples are one batch; losses that are no error, unless they compare codes of which each
-row is known to be a sample; networks that sample.
+row is known to be a sample; networks that sample. A remark where what went in comes out again, as a
+code whose power is limited over the batch.
 """
 
 from __future__ import annotations
@@ -25,6 +26,7 @@ from sevensteps.doctor.case import Case
 from sevensteps.doctor.finding import Finding, Measure, Remedy
 from sevensteps.doctor.measures import layer_label, significant
 from sevensteps.doctor.questions.companions import Companions, companions
+from sevensteps.doctor.simple_models import targets_are_inputs
 from sevensteps.observe.structure import first_tensor, sample_count, tensors_of
 
 STEP = "predict"
@@ -71,7 +73,7 @@ def examine(case: Case) -> Finding | None:
     return Finding(
         "samples_mixed",
         STEP,
-        "error" if error else "warning",
+        "error" if error else "info" if targets_are_inputs(case) else "warning",
         0.95,
         f"Sample {answer.sample} gets another answer with other samples in its batch ({times} of "
         f"the answers){' and alone' if alone else ''}: the network mixes the samples of a "

@@ -363,3 +363,17 @@ def test_episodes_that_are_weighed_by_their_returns(sign: float, maximize: bool)
     found = {finding.condition: finding for finding in watch.diagnose().findings}
     wrong = sign > 0 and not maximize
     assert ("loss_sign" in found and found["loss_sign"].severity == "error") == wrong
+
+
+@pytest.mark.parametrize("least", [True, False])
+def test_outputs_of_which_the_least_is_the_answer(least: bool) -> None:
+    """Times, of which the shortest counts, are no error turned round."""
+    torch.manual_seed(0)
+    x = torch.randn(600, 6)
+    y = F.one_hot((x @ TRUTH).argmax(1), 3)
+
+    def loss_fn(times: Tensor, target: Tensor) -> Tensor:
+        kind = target.argmax(1)
+        return F.cross_entropy(-times, kind) if least else -F.cross_entropy(times, kind)
+
+    assert descended(loss_fn, y, x) is not least

@@ -129,3 +129,23 @@ def test_statistics_behind_the_weights_are_told_from_those_that_do_not_follow(
     else:
         assert "the running statistics of batch norm do not fit" in finding.explanation
         assert [f.condition for f in diagnosis.findings] == ["mode_mismatch"]  # and not the inputs
+
+
+class Channel(nn.Module):
+    def forward(self, message: Tensor) -> Tensor:
+        return F.one_hot(message, 8).float() + 0.5 * torch.randn(len(message), 8)
+
+
+def test_what_is_to_come_through_noise_as_it_went_in_is_no_fault() -> None:
+    torch.manual_seed(0)
+    network = nn.Sequential(Channel(), nn.Linear(8, 32), nn.ReLU(), nn.Linear(32, 8))
+    optimizer = torch.optim.Adam(network.parameters(), lr=1e-2)
+    with ss.watch(network, optimizer) as watch:
+        for _ in range(150):
+            message = torch.randint(8, (64,))
+            loss = F.cross_entropy(network(message), message)
+            optimizer.zero_grad()
+            loss.backward()
+            optimizer.step()
+            watch.step(loss, target=message)
+    assert examine(watch.diagnose().case) is None

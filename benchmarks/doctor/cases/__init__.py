@@ -1,5 +1,5 @@
-"""The cases: every file here has a list CASES; a case's name is its own. `atlas`, `field_faults`
-and `step_faults` are examinations and stand apart.
+"""The cases: every file here has a list CASES; a case's name is its own. `atlas`, `field_faults`,
+`injected` and `step_faults` are examinations and stand apart.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ import pkgutil
 
 from benchmarks.doctor.loop import Case
 
-EXAMINATIONS = {"atlas", "field_faults", "step_faults"}
+EXAMINATIONS = {"atlas", "field_faults", "injected", "step_faults"}
 CASES: dict[str, Case] = {}
 FILES: dict[str, str] = {}  # case -> the file that it stands in
 for _file in sorted({part.name for part in pkgutil.iter_modules(__path__)} - EXAMINATIONS):

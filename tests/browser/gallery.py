@@ -37,6 +37,22 @@ def trained(name: str, **recipe: Any) -> Builder:
     return build
 
 
+def tried(folder: Path) -> Path:
+    """Steps that are too long, and what came of trials of shorter ones."""
+    with contextlib.chdir(folder):
+        run = ss.train(
+            "digits",
+            predict="mlp(30, activation='sigmoid')",
+            step="sgd(lr=10)",
+            stop="epochs(10)",
+            threads=1,
+            out="runs/long-steps",
+        )
+        run.diagnosis.try_remedies(budget=60)
+        run.report("report.html")
+    return folder / "report.html"
+
+
 def loop(model: nn.Module, spoil: str = "", steps: int = 150) -> Diagnosis:
     """A loop of one's own over three clouds of points, spoiled in one of the usual ways."""
     draw = torch.Generator().manual_seed(0)
@@ -195,6 +211,7 @@ FAULTY: dict[str, Builder] = {
     "loss_sign": watched("loss_sign"),
 }
 OTHERS: dict[str, Builder] = {
+    "tried": tried,
     "healthy": trained("digits", predict="mlp(30)", step="sgd(lr=0.5)", stop="epochs(15)"),
     "script": script,
     "race": race_of_16,

@@ -25,7 +25,7 @@ from tests.view.conftest import HOSTILE
 pytestmark = [pytest.mark.slow, pytest.mark.draws, pytest.mark.usefixtures("browser")]
 
 GALLERY = Path(__file__).parents[2] / "docs" / "gallery"
-EXAMPLE = "learning_rate_too_high"  # whose report is in the gallery, too
+EXAMPLE = "tried"  # whose report is in the gallery, too
 BUILDERS = {**FAULTY, **OTHERS}
 Open = Callable[..., OpenedReport]
 
@@ -114,6 +114,48 @@ def test_the_spike_is_seen(reports: Callable[[str], Path], open_report: Open) ->
     assert 0.4 < place[0] < 0.7
     high = unpack_numbers(ss.read_report(opened.path)["curves"][0]["range"]["high"])
     assert high.count(SPIKE) == 1
+
+
+def test_all_findings_are_seen_beside_each_other(
+    reports: Callable[[str], Path], open_report: Open
+) -> None:
+    opened = open_report(reports("inputs_unscaled"))
+    titles = [f["title"] for f in ss.read_report(opened.path)["verdict"]["findings"]]
+    assert len(titles) > 1
+    boxes = [
+        opened.page.locator(".rivals li", has_text=title[1:]).bounding_box() for title in titles
+    ]
+    assert all(box is not None and box["y"] == boxes[0]["y"] for box in boxes)
+    opened.page.locator(".rivals a").nth(1).click()
+    assert opened.page.evaluate("location.hash") == "#finding-2"
+
+
+def test_charts_share_one_axis(reports: Callable[[str], Path], open_report: Open) -> None:
+    page = open_report(reports("healthy")).page
+    ends = page.eval_on_selector_all(
+        ".chart .cursor",
+        "all => all.map(one => [one.ariaValueMin, one.ariaValueMax])",
+    )
+    assert len(ends) >= 2
+    assert all(end == ends[0] for end in ends)
+    assert ends[0][0] == "0"
+    last = int(ends[0][1])
+    axes = page.eval_on_selector_all(
+        ".time-axis", "all => all.map(one => one.lastElementChild.textContent)"
+    )
+    assert {int(text.replace(",", "")) for text in axes} == {last}
+
+
+def test_a_trial_shows_its_interval(reports: Callable[[str], Path], open_report: Open) -> None:
+    opened = open_report(reports("tried"))
+    trial = ss.read_report(opened.path)["verdict"]["findings"][0]["trials"][0]
+    row = opened.page.locator(".trial-row.difference").first
+    ends = row.locator("u").bounding_box()
+    nothing = row.locator("em").bounding_box()
+    assert trial["proven"]
+    assert ends is not None
+    assert nothing is not None
+    assert not ends["x"] <= nothing["x"] <= ends["x"] + ends["width"]
 
 
 def test_the_slider_moves_everything(reports: Callable[[str], Path], open_report: Open) -> None:

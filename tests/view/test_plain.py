@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from html import escape
+
 import sevensteps as ss
 from sevensteps.doctor.diagnosis import Diagnosis
 from sevensteps.view.document.watched import watched_document
-from sevensteps.view.plain import plain_page
+from sevensteps.view.plain import headline, plain_page
 
 
 def test_a_faulty_run(faulty_run: ss.Run) -> None:
@@ -15,6 +17,23 @@ def test_a_faulty_run(faulty_run: ss.Run) -> None:
     for text in (finding["condition"], finding["evidence"][0]["source"], "How to repeat it"):
         assert text in page
     assert "→ step = sgd(lr=" in page
+
+
+def test_the_headline_is_first_and_the_same_as_on_the_page(
+    faulty_run: ss.Run, healthy_run: ss.Run
+) -> None:
+    document = faulty_run.document()
+    finding = document["verdict"]["findings"][0]
+    first = finding["title"][0].upper() + finding["title"][1:] + "."
+    assert headline(document) == first
+    page = plain_page(document)
+    assert page.startswith(f"<h1>{escape(first)}</h1>")
+    order = (document["title"], finding["explanation"], finding["evidence"][0]["measure"])
+    places = [page.index(escape(text)) for text in (*order, "The seven steps", "How to repeat it")]
+    assert places == sorted(places)
+    healthy = healthy_run.document()
+    assert headline(healthy) in plain_page(healthy)
+    assert headline({"title": "a race"}) == "a race"
 
 
 def test_a_hostile_run(hostile_run: ss.Run) -> None:

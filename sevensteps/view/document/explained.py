@@ -4,6 +4,7 @@ weight, the loss surface, and the words of the field with this run's numbers.
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Iterator, Sequence
 from typing import Any
@@ -183,12 +184,14 @@ def _chain_sentence(answer: Gradient, why: str) -> str:
     text += f". {why}" if why else ""
     if not answer.paths:
         return text + (f". {answer.lacking}" if answer.lacking else ".")
-    path, ways = answer.paths[0], answer.ways
-    if ways == 1:
+    if answer.ways == 1:
         return f"{text}. One path leads from the loss back to it."
-    of = "" if ways is None else f" of {ways:,}"
-    share = f"{100 * path.share:.0f} %"
-    return f"{text}. The strongest path{of} from the loss back to it carries {share}."
+    of = "" if answer.ways is None else f" of {answer.ways:,}"
+    product = number_text(math.prod(factor.value for factor in answer.paths[0].factors))
+    return (
+        f"{text}. The strongest path{of} from the loss back to it is shown: it gives {product}, "
+        "and all together give the gradient."
+    )
 
 
 def surface_document(answer: Surface, step: str = "") -> Document:

@@ -58,7 +58,8 @@ def watched_document(diagnosis: Diagnosis, title: str = "", subtitle: str = "") 
         "kind": "watched",
         "title": title or observation.facts.network,
         "subtitle": subtitle
-        or f"{count_text(observation.steps, 'step')} in {time_text(observation.seconds)}, watched",
+        or count_text(observation.steps, "step")
+        + (f" in {time_text(observation.seconds)}" if observation.seconds else ""),
         "made": datetime.now(UTC).isoformat(timespec="seconds"),
         "version": __version__,
         "figures": _figures(observation),

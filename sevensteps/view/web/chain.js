@@ -25,6 +25,7 @@ export function ChainView({ chain }) {
         </li>`,
       )}
     </ol>
+    <p class="quiet">A bar is the size of the product so far, on a logarithmic scale. The gradient, computed in other ways:</p>
     <dl class="facts checks">
       <div><dt>weight</dt><dd><code>${chain.parameter}</code></dd></div>
       ${chain.checks.map((check) => html`<div><dt>${check.name}</dt><dd>${format(check.value, 10)}</dd></div>`)}

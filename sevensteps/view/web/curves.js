@@ -37,12 +37,13 @@ export function Curves({ document }) {
     ],
     [between, step, onset],
   );
-  return html`<ul class="legend marks">
+  return html`${(onset !== null || step !== undefined || between.length > 0) &&
+    html`<ul class="legend marks">
       ${onset !== null &&
       html`<li><span class="mark onset"></span>${onset ? `where the finding began, step ${format(onset)}` : "the finding is there from the start"}</li>`}
       ${step !== undefined && html`<li><span class="mark look"></span>the look of the slider, step ${format(step)}</li>`}
       ${between.length > 0 && html`<li><span class="mark event"></span>what happened, listed below</li>`}
-    </ul>
+    </ul>`}
     <div class="curves">
       ${groups.map(
         ([group, list], index) => html`<${Chart}

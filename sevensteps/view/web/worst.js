@@ -25,7 +25,8 @@ export function Worst({ worst }) {
               <span aria-label="answered">→</span>
               <b class=${one.right === false ? "wrong" : "right"}>${one.answer}</b>
             </span>
-            <span class="quiet">loss ${format(one.loss, 3)} · no. ${format(one.sample.index)}</span>
+            <span class="quiet">loss ${format(one.loss, 3)}</span>
+            <span class="quiet">no. ${format(one.sample.index)}</span>
           </button>
         </li>`,
       )}
@@ -52,7 +53,8 @@ function Explained({ one }) {
       </div>
     </header>
     ${outputs.some((row) => row.probability !== null) &&
-    html`<ul class="probabilities">
+    html`<p class="quiet probabilities-title">The probability of each class: the answer in orange, the truth in blue.</p>
+    <ul class="probabilities">
       ${outputs.map(
         (row) => html`<li class=${row.target ? "true" : row.name === one.answer ? "answered" : ""}>
           <span class="class-name">${row.name}</span>

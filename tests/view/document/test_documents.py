@@ -16,11 +16,13 @@ import torch
 import sevensteps as ss
 from sevensteps.api.report import compared_document, folder_document, race_folder_document
 from sevensteps.doctor.case import Case
+from sevensteps.doctor.conditions import condition_names
 from sevensteps.doctor.diagnosis import Diagnosis
 from sevensteps.observe.look import Change, Look, Signal
 from sevensteps.observe.network_facts import LayerFacts, NetworkFacts, ParameterFacts
 from sevensteps.observe.observation import Observation
 from sevensteps.view.document import numbers
+from sevensteps.view.document.consequences import CONSEQUENCES
 from sevensteps.view.document.curves import curve, step_losses
 from sevensteps.view.document.explanation import explanation_document
 from sevensteps.view.document.looks import looks_document
@@ -86,6 +88,49 @@ def test_the_chain_is_the_gradient(faulty_run: ss.Run) -> None:
     document = faulty_run.document()
     checks = {entry["name"]: entry["value"] for entry in document["chain"]["checks"]}
     assert checks["chain rule"] == pytest.approx(checks["autograd"], rel=1e-5)
+
+
+def test_the_chain_says_something_and_why(faulty_run: ss.Run) -> None:
+    chain = faulty_run.document()["chain"]
+    assert all(entry["value"] for entry in chain["checks"])
+    assert "chosen because" in chain["sentence"]
+    assert chain["parameter"].startswith("layer1.")  # the longest chain that there is
+
+
+def test_a_chain_of_nothing_says_that_it_is_missing() -> None:
+    run = ss.train(
+        "iris",
+        predict="mlp(4)",
+        initialize="zeros()",
+        step="sgd(lr=0.1)",
+        stop="epochs(1)",
+        out=False,
+    )
+    document = check(run.document())
+    assert "chain" not in document
+    assert "gradient of every weight is 0" in document["missing"]["chain"]
+
+
+def test_every_condition_has_a_consequence() -> None:
+    assert set(CONSEQUENCES) == set(condition_names())
+    for text in CONSEQUENCES.values():
+        assert text[0].isupper()
+        assert text.endswith(".")
+
+
+def test_numbers_in_sentences_are_those_of_the_page(faulty_run: ss.Run) -> None:
+    document = faulty_run.document()
+    texts = [
+        document["chain"]["sentence"],
+        *document["surface"]["notes"],
+        *document["surface"]["names"],
+    ]
+    texts += [text for panel in document["steps"] for text in panel["did"]]
+    texts += [finding["explanation"] for finding in document["verdict"]["findings"]]
+    for text in texts:
+        assert not re.search(r"\de[-+]?\d", text), text
+        assert not re.search(r"(?<![\w.,])-\d", text), text
+        assert not re.search(r"\d%", text), text
 
 
 def test_a_healthy_run(healthy_run: ss.Run) -> None:

@@ -8,10 +8,14 @@ import numpy as np
 import pytest
 
 from sevensteps.view.document.numbers import (
+    duration,
     group_rows,
+    number_text,
     pack_matrix,
     pack_numbers,
     pack_steps,
+    prose,
+    readable,
     unpack_matrix,
     unpack_numbers,
     unpack_steps,
@@ -63,3 +67,34 @@ def test_many_units_are_grouped() -> None:
     assert width == 3
     assert rows[:, 0].tolist() == [1.0, 4.0, 7.0, 9.0]
     assert group_rows(np.zeros((3, 2)), 4)[1] == 1
+
+
+@pytest.mark.parametrize(
+    ("text", "written"),
+    [
+        ("a curvature of 2.318e+04", "a curvature of 23,180"),
+        ("a rate of 8.63e-05.", "a rate of 8.63 · 10⁻⁵."),
+        ("64 of 1438 samples, 6% wrong", "64 of 1,438 samples, 6 % wrong"),
+        ("from -1.79 to +0.5", "from −1.79 to +0.5"),
+        ("use adam(lr=1e-3), or sgd(0.0001)", "use adam(lr=1e-3), or sgd(0.0001)"),
+        ("cnn16384, v2.13.0, 1,000, 5-10", "cnn16384, v2.13.0, 1,000, 5-10"),
+        ("He et al. 2015", "He et al. 2015"),
+        ("Adam at 1e-2", "Adam at 0.01"),
+    ],
+)
+def test_sentences_have_one_notation(text: str, written: str) -> None:
+    assert prose(text) == written
+
+
+def test_only_sentences_are_rewritten() -> None:
+    document = {"value": "max_steps(1e4)", "why": "after 1e4", "command": "--lr -1e-5"}
+    assert readable(document) == {**document, "why": "after 10,000"}
+
+
+def test_times_and_numbers_have_few_digits() -> None:
+    assert duration(0.0218712) == (22.0, "ms")
+    assert duration(None) == (0.0, "ms")
+    assert number_text(math.inf) == "not finite"
+    assert number_text(1627.34) == "1,627"
+    assert number_text(2e-5) == "2 · 10⁻⁵"
+    assert number_text(-0.5) == "−0.5"

@@ -124,6 +124,7 @@ SPIKE_STEP, SPIKE = 54_321, 77.0
 
 def long_training(folder: Path) -> Path:
     """100,000 steps with one spike in the loss."""
+    torch.manual_seed(0)
     model = nn.Linear(2, 1)
     optimizer = torch.optim.SGD(model.parameters(), lr=1e-3)
     x = torch.randn(16, 2, generator=torch.Generator().manual_seed(0))

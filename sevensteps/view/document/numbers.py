@@ -78,9 +78,10 @@ def prose(text: str) -> str:
     def written(match: re.Match[str]) -> str:
         sign, digits, exponent = match.groups()
         sign = {"-": "−"}.get(sign, sign)
-        if exponent is not None:
+        value = float(f"{digits}e{exponent or 0}")
+        if exponent is not None or 0 < value < 1e-3:
             known = len(digits.replace(".", "").lstrip("0"))
-            return str(sign) + number_text(float(f"{digits}e{exponent}"), max(known, 2))
+            return str(sign) + number_text(value, max(known, 2))
         whole, dot, rest = digits.partition(".")
         year = not dot and 1900 <= int(whole) < 2100
         if not year and len(whole) > 3 and whole[0] != "0":

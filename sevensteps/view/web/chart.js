@@ -116,6 +116,9 @@ const stepTicks = (_, ticks) => ticks.map((t, i) => (i ? format(t) : `step ${for
 /** @param {uPlot} _ @param {(number|null)[]} ticks */
 const valueTicks = (_, ticks) => tickTexts(ticks);
 
+/** Of a tick in pixels, about: superscripts and points are narrow. @param {string} text */
+const widthOf = (text) => [...text].reduce((sum, letter) => sum + (/[0-9∞−]/.test(letter) ? 6.7 : 4), 0);
+
 /** @type {(plot: uPlot, axis: number, low: number, high: number) => number[]} */
 const logTicks = (_plot, _axis, low, high) => decades(low, high);
 
@@ -191,7 +194,7 @@ function makePlot({ all, logarithmic, height, width, expected, latest, named }, 
         {
           ...lines,
           size: (/** @type {uPlot} */ _, /** @type {string[]|null} */ texts) =>
-            Math.max(58, 18 + 7 * Math.max(0, ...(texts ?? []).map((text) => text.length))),
+            Math.max(width < 500 ? 50 : 72, ...(texts ?? []).map((text) => 18 + widthOf(text))),
           space: 30,
           values: valueTicks,
           ...(logarithmic ? { splits: logTicks, filter: (_, ticks) => ticks } : {}),

@@ -116,10 +116,10 @@ function sectionsOf(document) {
  * @param {Document} document
  * @returns {[number, number]|null}
  */
-export function axisOf({ curves = [], looks, comparison }) {
+export function axisOf({ curves = [], events = [], looks, comparison }) {
   const inner = comparison?.documents?.map(axisOf).map((one) => one?.[1] ?? 0) ?? [];
   const ends = curves.map(({ steps }) => decodeSteps(steps).at(-1) ?? 0);
-  const last = Math.max(0, ...inner, ...ends, looks?.steps.at(-1) ?? 0);
+  const last = Math.max(0, ...inner, ...ends, ...events.map((event) => event.step), looks?.steps.at(-1) ?? 0);
   return last ? [0, last] : null;
 }
 
@@ -258,6 +258,7 @@ function Header({ document }) {
 function Contents({ sections, verdict }) {
   const [current, setCurrent] = useState("");
   useEffect(() => {
+    const ids = ["verdict", "findings", ...sections.map((one) => one.id)];
     const inView = new Set();
     const observer = new IntersectionObserver(
       (entries) => {
@@ -265,11 +266,12 @@ function Contents({ sections, verdict }) {
           if (isIntersecting) inView.add(target.id);
           else inView.delete(target.id);
         }
-        setCurrent(["verdict", ...sections.map((one) => one.id)].find((id) => inView.has(id)) ?? "");
+        const id = ids.find((one) => inView.has(one)) ?? "";
+        setCurrent(id === "findings" ? "verdict" : id);
       },
-      { rootMargin: "-15% 0px -70% 0px" },
+      { rootMargin: "-10% 0px -75% 0px" },
     );
-    for (const id of ["verdict", ...sections.map((one) => one.id)]) {
+    for (const id of ids) {
       const place = document.getElementById(id);
       if (place) observer.observe(place);
     }

@@ -9,11 +9,13 @@ import { Table } from "./table.js";
 /** @param {{race: Race}} props */
 export function RaceView({ race }) {
   const { runs, metric, notes = [] } = race;
-  const numbers = runs.flatMap((run) => [run.metrics[metric], ...(run.interval ?? [])]);
+  const possible = /** @param {number|null|undefined} n */ (n) =>
+    typeof n === "number" && metric === "accuracy" ? Math.max(0, Math.min(1, n)) : n;
+  const numbers = runs.flatMap((run) => [run.metrics[metric], ...(run.interval ?? [])]).map(possible);
   const finite = numbers.filter((n) => typeof n === "number" && Number.isFinite(n)).map(Number);
   const low = Math.min(...finite);
   const high = Math.max(...finite);
-  const place = /** @param {number} n */ (n) => (100 * (n - low)) / (high - low || 1);
+  const place = /** @param {number} n */ (n) => (100 * (Number(possible(n)) - low)) / (high - low || 1);
   const metrics = [...new Set(runs.flatMap((run) => Object.keys(run.metrics)))];
   const changes = [...new Set(runs.flatMap((run) => Object.keys(run.changes)))];
   return html`${notes.map((note) => html`<p class="lead">${note}</p>`)}

@@ -46,7 +46,7 @@ export function Verdict({ document }) {
   const { verdict } = document;
   if (!verdict) return null;
   const { findings } = verdict;
-  return html`<section class="findings" aria-labelledby="verdict-h">
+  return html`<section class="findings" id="findings" aria-labelledby="verdict-h">
     ${findings.length > 0 && html`<${StepStrip} findings=${findings} />`}
     ${findings.length > 1 && html`<${Rivals} findings=${findings} />`}
     ${findings.map(

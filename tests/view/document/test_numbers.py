@@ -80,6 +80,7 @@ def test_many_units_are_grouped() -> None:
         ("cnn16384, v2.13.0, 1,000, 5-10", "cnn16384, v2.13.0, 1,000, 5-10"),
         ("He et al. 2015", "He et al. 2015"),
         ("Adam at 1e-2", "Adam at 0.01"),
+        ("moved by 0.00032 times", "moved by 3.2 · 10⁻⁴ times"),
     ],
 )
 def test_sentences_have_one_notation(text: str, written: str) -> None:

@@ -9,6 +9,7 @@ test("one axis goes from step 0 to the last step of all that is drawn", () => {
   const curves = [{ steps: [23, 230], values: [1, 2] }, { steps: { first: 0, every: 10, count: 93 }, values: [] }];
   assert.deepEqual(axisOf({ curves, looks: { steps: [0, 1, 319] } }), [0, 920]);
   assert.deepEqual(axisOf({ comparison: { documents: [{ curves }, {}] } }), [0, 920]);
+  assert.deepEqual(axisOf({ curves, events: [{ step: 921 }] }), [0, 921]);
   assert.equal(axisOf({}), null);
 });
 

@@ -20,6 +20,7 @@ from torch import Tensor, nn
 from sevensteps.observe.gradient_history import GradientHistory, Inputs
 from sevensteps.observe.later import LazyDict
 from sevensteps.observe.look import Look
+from sevensteps.observe.modules import parameter_ids
 from sevensteps.observe.network_facts import prefix_of
 from sevensteps.observe.step_account import (
     GroupAccount,
@@ -395,10 +396,10 @@ class AccountRecorder(StepRecorder):
         """The parameters that no module registers and no optimizer has, and that a gradient
         reaches.
         """
-        known = {id(p) for module in self.networks.values() for p in module.parameters()}
-        known |= {
+        known = {
             id(p) for o in self.optimizers for group in o.param_groups for p in group["params"]
         }
+        known = known.union(*map(parameter_ids, self.networks.values()))
         strangers: list[Stranger] = []
         for network, module in self.networks.items():
             for place, tensor in unregistered_parameters(module).items():
@@ -425,11 +426,12 @@ def _is_plain(parameter: nn.Parameter) -> bool:
     """Whether a parameter has numbers that lie here: not one that is to be initialized later, and
     not one of several machines.
     """
-    return (
-        not isinstance(parameter, nn.parameter.UninitializedParameter)
-        and type(parameter.data) is Tensor
-        and not parameter.is_meta
-    )
+    if type(parameter) is not nn.Parameter and (
+        isinstance(parameter, nn.parameter.UninitializedParameter)
+        or type(parameter.data) is not Tensor
+    ):
+        return False
+    return not parameter.is_meta
 
 
 def _settings(group: dict[str, Any]) -> dict[str, Any]:

@@ -88,18 +88,20 @@ class FlatCopies:
         self.size = 0  # in bytes
         for name, tensor in tensors.items():
             # a parameter that holds another kind of tensor is of that kind itself
-            plain = type(tensor) is nn.Parameter or type(tensor.data) is Tensor
+            kind = type(tensor)
+            plain = kind is nn.Parameter or kind is Tensor or type(tensor.data) is Tensor
             if plain and tensor.layout is torch.strided:
                 groups.setdefault((tensor.dtype, tensor.device), []).append(name)
             else:
                 self._single[name] = tensor.detach().clone()
         self._order = list(tensors)
         self._vectors: list[tuple[list[str], list[torch.Size], Tensor]] = []
-        for names in groups.values():
-            parts = [tensors[name].detach() for name in names]
-            vector = torch.cat([part.reshape(-1) for part in parts])
-            self._vectors.append((names, [part.shape for part in parts], vector))
-            self.size += vector.nbytes
+        with torch.no_grad():
+            for names in groups.values():
+                parts = [tensors[name] for name in names]
+                vector = torch.cat([part.reshape(-1) for part in parts])
+                self._vectors.append((names, [part.shape for part in parts], vector))
+                self.size += vector.nbytes
 
     def __bool__(self) -> bool:
         return bool(self._order)

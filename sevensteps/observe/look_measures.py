@@ -243,6 +243,10 @@ def _unit_columns(tensors: list[Tensor], axis: int, limit: int) -> Tensor | None
     """[rows, U]: samples and positions in rows, units in columns, about `limit` numbers, but at
     least 8 samples.
     """
+    if len(tensors) == 1 and axis == -1:
+        (t,) = tensors
+        if t.ndim == 2 and 0 < t.numel() <= limit and t.is_floating_point():
+            return t  # as most are
     matrices = []
     limit = limit // max(len(tensors), 1)
     for t in tensors:

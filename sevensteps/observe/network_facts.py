@@ -14,6 +14,7 @@ from torch.nn.modules.dropout import _DropoutNd
 
 from sevensteps.engine.activations import ACTIVATIONS, UNKNOWN, Activation, activation_of
 from sevensteps.engine.modules import Dropout, Neuron
+from sevensteps.observe.modules import modules_of
 
 # hand on what they get: nothing to look at
 PASS_THROUGH = (nn.Flatten, nn.Unflatten, nn.Identity, _DropoutNd, Dropout)
@@ -276,7 +277,7 @@ def watched_modules(network: nn.Module) -> list[tuple[str, nn.Module]]:
         return [(name, module) for name, (module, _) in others.items()]
     return [
         (name or type(network).__name__, module)
-        for name, module in network.named_modules()
+        for name, module in modules_of(network)
         if not isinstance(module, PASS_THROUGH)
         and (
             not any(part is not None for part in module._modules.values())

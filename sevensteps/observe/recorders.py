@@ -18,6 +18,7 @@ from sevensteps.observe.layer_recorder import LayerRecorder
 from sevensteps.observe.look import Look
 from sevensteps.observe.look_schedule import StepSize, step_size
 from sevensteps.observe.loss_graph import read_loss_graph
+from sevensteps.observe.modules import parameter_ids
 from sevensteps.observe.network_facts import facts_of_networks, prefix_of
 from sevensteps.observe.observation import Observation
 from sevensteps.observe.replay_recorder import ReplayRecorder
@@ -108,7 +109,7 @@ class Recorders:
     def arm(self, *, full: bool) -> None:
         """The step to come is looked at; in `full`, with what takes longer."""
         modules = [network.module for network in self.networks.values()]
-        if {id(p) for module in modules for p in module.parameters()} != self._names.keys():
+        if set().union(*map(parameter_ids, modules)) != self._names.keys():
             self.examine(self.networks)  # some parameters are new
         self.compiled.look_around(self.called)
         self.calls.full = full

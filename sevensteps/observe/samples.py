@@ -70,30 +70,58 @@ class Samples:
         x, y = first_tensor((args, kwargs)), first_tensor(target)
         if x is None or not x.ndim or not x.numel() or not self._alike(settings_of((args, kwargs))):
             return
+        if len(args) == 1 and args[0] is x and not kwargs and target is y is not None:
+            alike = x.layout is y.layout is torch.strided
+            if alike and self._add_both(x, y):
+                return
         self._add_structures(args, kwargs, target)
+        self._add_rows(x, y)
+
+    def _add_both(self, x: Tensor, y: Tensor) -> bool:
+        """Add rows of one input and one target, as most networks have, where the same copies are
+        good for both forms. Whether they were.
+        """
+        start = 0 if self.x is None else len(self.x)
+        if (
+            start != self._part_samples
+            or not y.ndim
+            or len(x) != len(y)
+            or y.numel() > x.numel()
+            or x.numel() > MAX_NUMBERS
+            or not self._add_rows(x, y)
+        ):
+            return False
+        if self.x is not None and self.y is not None:
+            self._parts.append((((self.x[start:],), {}), self.y[start:]))
+            self._part_samples = len(self.x)
+        return True
+
+    def _add_rows(self, x: Tensor, y: Tensor | None) -> bool:
+        """Add to `x` and `y`. Whether there was room."""
         if y is None or not y.ndim or len(x) != len(y):
-            return
+            return False
         most = min(MAX_SAMPLES, MAX_NUMBERS // max(x.numel() // len(x), 1))
         start = 0 if self.x is None else len(self.x)
         count = min(most - start, max(64, MAX_SAMPLES // 8), len(x))
         if count <= 0:
-            return
+            return False
         if self.x is None or self.y is None:
             self._room = _room_for(x, most), _room_for(y, most)
         elif self.x.shape[1:] != x.shape[1:] or self.y.shape[1:] != y.shape[1:]:
-            return
+            return False
         elif self._room is None or any(
             t.dtype != room.dtype for t, room in zip((x, y), self._room, strict=True)
         ):
             self.x = torch.cat([self.x, cpu_copy(x[:count])])
             self.y = torch.cat([self.y, cpu_copy(y[:count])])
             self._room = None
-            return
+            return True
         assert self._room is not None
         with torch.no_grad():
             for t, room in zip((x, y), self._room, strict=True):
                 room[start : start + count] = t[:count]
         self.x, self.y = (room[: start + count] for room in self._room)
+        return True
 
     def _alike(self, settings: dict[str, Any]) -> bool:
         """Whether these arguments are those of the first call."""

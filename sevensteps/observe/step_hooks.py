@@ -133,10 +133,10 @@ class StepHooks:
     # -- hooks -------------------------------------------------------------------------------------
 
     def _enters(self, module: nn.Module, args: tuple[Any, ...]) -> None:
-        if id(module) in self._roots or id(module) in self._layers:
-            self.module_enters(
-                module, args, keywords_of_call() if id(module) in self._roots else {}
-            )
+        if (key := id(module)) in self._roots:
+            self.module_enters(module, args, keywords_of_call())
+        elif key in self._layers:
+            self.module_enters(module, args, {})
 
     def module_enters(
         self, module: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]

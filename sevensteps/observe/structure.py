@@ -5,7 +5,7 @@ packed sequences, in each other.
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 import torch
@@ -14,6 +14,7 @@ from torch.nn.utils.rnn import PackedSequence, pack_padded_sequence, pad_packed_
 
 MAX_DEPTH = 6  # of structures in structures
 MAX_TENSORS = 64  # of one structure that are found
+PLAIN = frozenset({int, float, bool, str, type(None)})  # that hold nothing
 # names under which a network gives its answer beside other things
 ANSWERS = ("logits", "output", "out", "prediction", "predictions", "pred", "preds", "y_hat")
 
@@ -23,36 +24,42 @@ def tensors_of(value: Any) -> dict[str, Tensor]:
 
     Looks into tuples, lists, mappings, dataclasses and packed sequences, into nothing else.
     """
-    found: dict[str, Tensor] = {}
-    for path, tensor in _walk(value, "", 0):
-        found[path] = tensor
-        if len(found) == MAX_TENSORS:
-            break
-    return found
-
-
-def _walk(value: Any, path: str, depth: int) -> Iterator[tuple[str, Tensor]]:
     if isinstance(value, Tensor):
-        yield path, value
-    elif depth < MAX_DEPTH:
-        for name, part in _parts(value):
-            yield from _walk(part, f"{path}.{name}" if path else name, depth + 1)
+        return {"": value}
+    tensors: dict[str, Tensor] = {}
+    _collect(value, "", 0, tensors, MAX_TENSORS)
+    return tensors
 
 
-def _parts(value: Any) -> Iterator[tuple[str, Any]]:
+def _collect(value: Any, path: str, depth: int, tensors: dict[str, Tensor], most: int) -> None:
+    """Add to `tensors` those in a structure, until there are `most`."""
+    start = f"{path}." if path else ""
+    for name, part in _parts(value):
+        if len(tensors) == most:
+            return
+        if isinstance(part, Tensor):
+            tensors[start + name] = part
+        elif depth + 1 < MAX_DEPTH and type(part) not in PLAIN:
+            _collect(part, start + name, depth + 1, tensors, most)
+
+
+def _parts(value: Any) -> Iterable[tuple[str, Any]]:
     """(name, part) of what is in a structure; nothing of what is none."""
+    kind = type(value)
+    if kind in PLAIN:
+        return ()
+    if kind is tuple or kind is list:  # as most are
+        return zip(map(str, range(len(value))), value, strict=True)
     if isinstance(value, PackedSequence):
-        yield "data", value.data
-    elif isinstance(value, Mapping):
-        for key in value:
-            yield str(key), value[key]
-    elif isinstance(value, tuple | list):
+        return (("data", value.data),)
+    if isinstance(value, Mapping):
+        return ((str(key), value[key]) for key in value)
+    if isinstance(value, tuple | list):
         names = getattr(value, "_fields", None) or range(len(value))
-        for name, part in zip(names, value, strict=True):
-            yield str(name), part
-    elif dataclasses.is_dataclass(value) and not isinstance(value, type):
-        for field in dataclasses.fields(value):
-            yield field.name, getattr(value, field.name, None)
+        return zip(map(str, names), value, strict=True)
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        return ((f.name, getattr(value, f.name, None)) for f in dataclasses.fields(value))
+    return ()
 
 
 def settings_of(value: Any, depth: int = 0) -> dict[str, Any]:
@@ -100,7 +107,11 @@ def main_target(target: Any, output: Any) -> Tensor | None:
 
 def first_tensor(value: Any) -> Tensor | None:
     """The first tensor in `value`; None where there is none."""
-    return next((tensor for _, tensor in _walk(value, "", 0)), None)
+    if isinstance(value, Tensor):
+        return value
+    tensors: dict[str, Tensor] = {}
+    _collect(value, "", 0, tensors, 1)
+    return next(iter(tensors.values()), None)
 
 
 def map_tensors(function: Callable[[Tensor], Tensor], value: Any, depth: int = 0) -> Any:

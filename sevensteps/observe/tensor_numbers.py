@@ -60,7 +60,7 @@ def sample_entries(tensors: Sequence[Tensor]) -> NDArray[Any]:
     """
     with torch.no_grad():
         dtype = torch.float64 if any(t.dtype == torch.float64 for t in tensors) else torch.float32
-        entries = [entries_of(t.detach()) for t in tensors]
+        entries = [entries_of(t) for t in tensors]
         if len({t.device for t in tensors}) > 1:
             entries = [t.cpu() for t in entries]
         array: NDArray[Any] = torch.cat(entries).to("cpu", dtype).numpy()

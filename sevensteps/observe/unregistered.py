@@ -12,6 +12,9 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from sevensteps.observe.modules import modules_of, parameter_ids
+from sevensteps.observe.structure import PLAIN
+
 MAX_DEPTH = 3  # of lists in lists
 MAX_ENTRIES = 256  # of one list that are looked through
 
@@ -20,12 +23,14 @@ def unregistered_parameters(network: nn.Module) -> dict[str, Tensor]:
     """The tensors that could be trained and that only a plain attribute of `network` or of one of
     its modules leads to, by their place: `{"hidden[0].weight": …}`.
     """
-    registered = {id(p) for p in network.parameters()}
-    modules = {id(module) for module in network.modules()}
+    registered = parameter_ids(network)
+    every = modules_of(network)
+    modules = {id(module) for _, module in every}
     places: dict[str, Tensor] = {}
-    for prefix, module in network.named_modules():
+    for prefix, module in every:
         for name, value in vars(module).items():
-            if name.startswith("_"):  # PyTorch's own, where the registered ones are
+            # those with "_" are PyTorch's own, where the registered ones are
+            if type(value) in PLAIN or name.startswith("_"):
                 continue
             place = f"{prefix}.{name}" if prefix else name
             for where, tensor in _trainable(value, place, modules, 0):

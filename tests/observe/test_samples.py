@@ -53,3 +53,26 @@ def test_only_calls_with_the_same_other_arguments_go_together() -> None:
     assert len(samples.x) == 8
     assert samples.inputs is not None
     assert samples.inputs.args[1] == 3
+
+
+def test_one_input_and_one_target_are_copied_once_for_both_forms() -> None:
+    samples = Samples()
+    for start in (0, 3):
+        x = torch.arange(start, start + 3.0)[:, None].expand(3, 4)
+        samples.add((x,), {}, x[:, 0])
+    assert samples.inputs is not None
+    assert samples.x is not None
+    assert samples.y is not None
+    assert torch.equal(samples.inputs.args[0], samples.x)
+    assert torch.equal(samples.targets, samples.y)
+    assert samples.y.tolist() == [0, 1, 2, 3, 4, 5]
+
+
+def test_inputs_without_targets_may_come_before_those_with_them() -> None:
+    samples = Samples()
+    samples.add((torch.zeros(3, 4),), {}, None)
+    samples.add((torch.ones(3, 4),), {}, torch.ones(3))
+    assert samples.inputs is not None
+    assert samples.x is not None
+    assert samples.x.tolist() == torch.ones(3, 4).tolist()
+    assert samples.inputs.args[0][:3].tolist() == torch.zeros(3, 4).tolist()

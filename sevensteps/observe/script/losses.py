@@ -22,6 +22,7 @@ LOSSES = (
     "MultilabelMargin",
     "MultiMargin",
 )
+MAX_WAITING = 64  # losses that are kept apart until an optimizer steps
 WEIGHTED = ("Addmm", "Mm", "Bmm", "Convolution", "Linear", "Embedding")  # with weights
 
 
@@ -45,6 +46,17 @@ def sum_of(losses: list[BackwardLoss]) -> Tensor:
         for one in losses[1:]:
             total = total + one.loss.to(total.device)
     return total
+
+
+def add_waiting(losses: list[BackwardLoss], loss: BackwardLoss) -> None:
+    """Add a loss to those that wait for a step. Of very many, as where none ever comes, the older
+    are kept as their sum, without its graph.
+    """
+    losses.append(loss)
+    if len(losses) > MAX_WAITING:
+        older = losses[:-2]
+        inside = any(one.inside for one in older)
+        losses[:-2] = [BackwardLoss(sum_of(older).detach(), inside)]
 
 
 class TargetReader:

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from sevensteps.observe.script.loaders import TrainingLoaders
-from sevensteps.observe.script.losses import BackwardLoss, TargetReader, sum_of
+from sevensteps.observe.script.losses import BackwardLoss, TargetReader, add_waiting, sum_of
 from sevensteps.observe.script.roots import optimizer_tensors, parameter_ids
 
 if TYPE_CHECKING:  # imported with the first training: a script without one does not pay for it
@@ -161,7 +161,7 @@ class ScriptTraining:
             self.end_step()
         watcher = self.watcher
         if watcher is None or watcher.quiet:  # only its value is of interest
-            self._losses.append(BackwardLoss(loss.detach(), inside))
+            add_waiting(self._losses, BackwardLoss(loss.detach(), inside))
             return
         # Of several passes in a step, a look shows the last; without one, the first is noted.
         if self._target is None or (watcher.looking and not inside):
@@ -169,7 +169,8 @@ class ScriptTraining:
             if target is None:
                 target = watcher.compared_target(loss)
             self._target = self._target if target is None else target
-        self._losses.append(BackwardLoss(loss if watcher.looking else loss.detach(), inside))
+        kept = loss if watcher.looking else loss.detach()
+        add_waiting(self._losses, BackwardLoss(kept, inside))
 
     def take_back(self, loss: Tensor) -> None:
         """The last `backward` was another training's."""

@@ -8,6 +8,7 @@ import pytest
 import torch
 from torch import nn
 
+from sevensteps.observe.script.losses import MAX_WAITING
 from sevensteps.observe.script.training import ScriptTraining, unused_name
 from tests.observe.script.watchers import WatcherLog
 
@@ -42,6 +43,28 @@ def test_backward_passes_before_a_step_add_up() -> None:
     training.backward(loss_of(4.0), inside=False)
     training.stepped(optimizers["net"])
     assert steps_of(training) == [(3.0, {}), (4.0, {})]
+
+
+def test_losses_that_wait_for_a_step_that_never_comes_are_few_and_keep_their_sum() -> None:
+    training, optimizers = training_of("net")
+    values = [0.1 * number for number in range(10 * MAX_WAITING)]
+    for value in values:
+        training.backward(loss_of(value), inside=False)
+    assert len(training._losses) <= MAX_WAITING
+    training.stepped(optimizers["net"])
+    ((loss, _),) = steps_of(training)
+    total = torch.zeros(())
+    for value in values:
+        total = total + value
+    assert torch.equal(torch.as_tensor(loss), total)
+
+
+def test_many_losses_within_a_step_are_that_of_its_first_pass() -> None:
+    training, optimizers = training_of("net")
+    for value in range(3 * MAX_WAITING):
+        training.backward(loss_of(5.0 + value), inside=value > 0)
+    training.stepped(optimizers["net"])
+    assert steps_of(training) == [(6.0, {})]
 
 
 def test_what_is_cleared_before_the_step_is_no_part_of_it() -> None:

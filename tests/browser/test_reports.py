@@ -176,6 +176,30 @@ def test_the_slider_moves_everything(reports: Callable[[str], Path], open_report
     assert "at step 1" in page.inner_text("body")
 
 
+@pytest.mark.parametrize("size", ["wide", "narrow"])
+def test_nothing_jumps(size: str, reports: Callable[[str], Path], open_report: Open) -> None:
+    page = open_report(reports("learning_rate_too_high"), size).page
+    places = """() => [...document.querySelectorAll(".cursor, .heatmap, .slider-bar, h2")]
+        .map(one => one.getBoundingClientRect().top + scrollY)"""
+    page.evaluate("scrollTo(0, document.querySelector('#curves').offsetTop)")
+    cursor = page.locator("#curves .cursor").first
+    cursor.focus()
+    cursor.press("Home")
+    before = page.evaluate(places)
+    for key in ["ArrowRight"] * 12 + ["PageUp", "End"] + ["+", "-", "0"] * (size == "wide"):
+        cursor.press(key)
+        now = page.evaluate(places)
+        assert max(abs(a - b) for a, b in zip(before, now, strict=True)) < 1, key
+    slider = page.locator("input[type=range]").first
+    track = slider.bounding_box()
+    slider.focus()
+    slider.press("Home")
+    moved = slider.bounding_box()
+    assert track is not None
+    assert moved is not None
+    assert abs(track["width"] - moved["width"]) < 1
+
+
 def test_it_prints(reports: Callable[[str], Path], open_report: Open) -> None:
     opened = open_report(reports("learning_rate_too_high"))
     content = opened.page.pdf(format="A4")

@@ -166,7 +166,7 @@ def _number(value: Any) -> float | None:
 def _limits(expected: Any) -> list[float | None] | None:
     """The range that is expected, as [low, high]; None on a side without limit."""
     if (number := _number(expected)) is not None:
-        return [number / NEAR, number * NEAR] if number > 0 else [number, number]
+        return [number, number]  # as it is: only what is "about" a number may be near it
     text = str(expected)
     if match := BETWEEN.match(text):
         return [_read(match[1]), _read(match[2])]

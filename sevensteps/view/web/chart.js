@@ -78,8 +78,7 @@ export function Chart({ title, curves, marks = [], log = false, expected, height
         <${Legend} all=${all} expected=${expected} />
       </div>
       <span class="chart-tools">
-        ${zoom.value &&
-        html`<button type="button" onClick=${() => (zoom.value = null)}>whole training</button>`}
+        <button type="button" class=${zoom.value ? "" : "unused"} onClick=${() => (zoom.value = null)}>whole training</button>
         ${switchable &&
         html`<button
           type="button"

@@ -4,7 +4,7 @@ import { useMemo } from "preact/hooks";
 
 import { Heatmap } from "./heatmap.js";
 import { html } from "./html.js";
-import { MISSING, capital, cell, counted, decodeMatrix, format, shortUnit, withUnit } from "./numbers.js";
+import { MISSING, capital, cell, counted, decodeMatrix, format, shortName, shortUnit, withUnit } from "./numbers.js";
 import { axis, layer as chosenLayer, lookIn, quantity as chosenQuantity, showLookAt } from "./state.js";
 import { NumbersBehind } from "./table.js";
 import { gradientOf, theme } from "./theme.js";
@@ -66,7 +66,7 @@ function Depth({ looks, quantity, chosen, named, column }) {
     `${layers[row]?.name}, step ${format(steps[at])}: ${valueText(cell(matrix, row, at), shortUnit(quantity.unit))}`;
   return html`<figure class="depth">
     <figcaption class="figure-title">${capital(quantity.name)} of every layer, over the training</figcaption>
-    <div class="depth-grid">
+    <div class=${rowHeight < 18 ? "depth-grid dense" : "depth-grid"}>
       <ul class="layer-names">
         ${layers.map(
           (one, row) => html`<li style=${{ height: `${rowHeight}px` }}>
@@ -77,7 +77,7 @@ function Depth({ looks, quantity, chosen, named, column }) {
               title=${one.name}
               onClick=${() => (chosenLayer.value = one.name)}
             >
-              ${calledLayer(one.name)}
+              ${shortName(calledLayer(one.name))}
             </button>
             <output>${valueText(cell(matrix, row, column), shortUnit(quantity.unit))}</output>
           </li>`,

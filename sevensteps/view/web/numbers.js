@@ -136,6 +136,24 @@ export function withUnit(number, unit = "", digits = 4) {
   return unit === "%" ? `${text} %` : `${text} ${unit}`;
 }
 
+/**
+ * A dotted name in at most `most` letters: its longest parts lose letters, so that names which differ
+ * only at their ends still do.
+ *
+ * @param {string} name
+ * @param {number} [most]
+ */
+export function shortName(name, most = 24) {
+  const parts = name.split(".");
+  for (let over = name.length - most; over > 0; over = parts.join(".").length - most) {
+    const longest = parts.reduce((at, part, i) => (part.length > parts[at].length ? i : at), 0);
+    if (parts[longest].length <= 4) break;
+    const keep = Math.max(3, parts[longest].length - over - 1);
+    parts[longest] = `${parts[longest].replace("…", "").slice(0, keep)}…`;
+  }
+  return parts.join(".");
+}
+
 /** A text with a capital letter first. @param {string} text */
 export const capital = (text) => text.slice(0, 1).toUpperCase() + text.slice(1);
 

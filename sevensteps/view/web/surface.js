@@ -51,7 +51,7 @@ export function SurfaceView({ surface, steps }) {
           <path class="contours" d=${contours} /><polyline class="path-under" points=${line} /><polyline class="path-line" points=${line} />
         </svg>
         ${path.length > 0 &&
-        html`<${Dot} kind="start" left=${x(path[0].across)} top=${y(path[0].up)} text=${close ? "start and end" : "start"} />
+        html`<${Dot} kind="start" left=${x(path[0].across)} top=${y(path[0].up)} text=${close ? "start, end" : "start"} />
           <${Dot} kind="end" left=${x(end.across)} top=${y(end.up)} text=${close ? "" : "end"} />`}
         ${now && html`<${Dot} kind="now" left=${x(now.across)} top=${y(now.up)} text="" />`}</div>
       <//>

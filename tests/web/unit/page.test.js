@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 
 import { isExpected } from "../../../sevensteps/view/web/evidence.js";
-import { capital, format, sentence } from "../../../sevensteps/view/web/numbers.js";
+import { capital, format, sentence, shortName } from "../../../sevensteps/view/web/numbers.js";
 import { axisOf } from "../../../sevensteps/view/web/page.js";
 
 test("one axis goes from step 0 to the last step of all that is drawn", () => {
@@ -30,4 +30,13 @@ test("sentences begin with a capital and end", () => {
   assert.equal(sentence("as asked"), "As asked.");
   assert.equal(sentence(""), "");
   assert.equal(capital("|gradient|"), "|gradient|");
+});
+
+test("long names of layers still differ when they are short", () => {
+  const names = Array.from({ length: 12 }, (_, i) => `encoder_with_a_long_name.layers.${i}.self_attention.out_proj`);
+  const short = names.map((name) => shortName(name));
+  assert.equal(new Set(short).size, names.length);
+  assert.ok(short.every((name) => name.length <= 26), short.join(" "));
+  assert.equal(shortName("layer1"), "layer1");
+  assert.ok(shortName("x".repeat(60)).length <= 24);
 });

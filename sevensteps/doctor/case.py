@@ -115,6 +115,7 @@ class Case:
     networks: dict[str, nn.Module] = field(default_factory=dict)
     data: dict[str, Pair] = field(default_factory=dict)
     sample_limit: int = SAMPLES
+    _worked_out: dict[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self.hand_over("train", self.train)
@@ -136,8 +137,15 @@ class Case:
         own: Pair | None = self.train if name == "train" else self.valid
         return self.data.get(name, own)
 
+    def once(self, name: str, compute: Callable[[], Any]) -> Any:
+        """What `compute()` gives, worked out once for this case and its data."""
+        if name not in self._worked_out:
+            self._worked_out[name] = compute()
+        return self._worked_out[name]
+
     def _forget(self) -> None:
         """Work every value out again when it is next asked for."""
+        self._worked_out = {}
         for kind in type(self).__mro__:
             for name, member in vars(kind).items():
                 if isinstance(member, cached_property):

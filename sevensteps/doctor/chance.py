@@ -13,7 +13,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from sevensteps.doctor.case import Case, targets_of
+from sevensteps.doctor.case import Case, Pair, targets_of
 from sevensteps.doctor.measures import (
     final_loss,
     is_short,
@@ -40,6 +40,7 @@ PARTS, SIGMAS = 10, 2.5  # of the samples, by whose differences another loss is 
 MIN_STEPS = 100  # before which a network need not have learned anything
 MIN_EPOCHS, MIN_STEPS_OF_EPOCHS = 5, 30  # or so often over its data, in that many steps
 MIN_SAMPLES = 20  # fewer say nothing about chance
+VALIDATION = "validation samples"
 MAX_NUMBERS = 200_000  # of the outputs that the best constant answer is fitted to
 
 
@@ -51,16 +52,17 @@ def compare_with_chance(case: Case) -> list[ChanceComparison]:
     """
     if case.before_training or case.several or case.diverged_at is not None:
         return []
-    comparisons: list[ChanceComparison] = []
-    for compare in (_score, _loss, _fitted_loss):
-        if (comparison := compare(case)) is None:
-            continue
-        if compare is _score and comparison.better and _weak_by_luck(case):
-            comparison = replace(comparison, better=False)
-        comparisons.append(comparison)
-        if comparison.better or compare is not _score:
-            break
-    if comparisons:
+    score = _score(case)
+    if score is not None and score.better and _weak_by_luck(case):
+        score = replace(score, better=False)
+    if score is not None and score.better:
+        return [score]
+    loss = None
+    if score is not None and score.of == VALIDATION:  # what training data say may be memory
+        loss = _fitted_loss(case, case.valid_outputs, case.valid_examples, VALIDATION)
+    loss = loss or compare_loss(case)
+    loss = loss or _fitted_loss(case, case.train_outputs, case.examples, "training samples")
+    if comparisons := [one for one in (score, loss) if one is not None]:
         return comparisons
     if several := heads(case):
         return several
@@ -113,7 +115,7 @@ def _score(case: Case) -> ChanceComparison | None:
         "r2" if case.task == "regression" else "accuracy",
         case.scores["valid" if nothing else "train"],
         least,
-        "validation samples" if nothing else "training samples",
+        VALIDATION if nothing else "training samples",
         case.skill > SCORE and not nothing,
     )
 
@@ -124,11 +126,11 @@ def _weak_by_luck(case: Case) -> bool:
     """
     if case.skill is None or case.skill >= WEAK:
         return False
-    by_loss = _loss(case)
+    by_loss = compare_loss(case)
     return by_loss is not None and by_loss.reached >= EXACT * by_loss.ignorant
 
 
-def _loss(case: Case) -> ChanceComparison | None:
+def compare_loss(case: Case) -> ChanceComparison | None:
     """The loss at the end, where it is one term whose ignorant value is known."""
     ignorant, end = case.baseline_loss, final_loss(case)
     terms = next((look.loss_terms for look in case.looks if look.loss_terms), ())
@@ -145,11 +147,12 @@ def _loss(case: Case) -> ChanceComparison | None:
     return ChanceComparison("loss", end, ignorant, "its last steps", end < LOSS * ignorant)
 
 
-def _fitted_loss(case: Case) -> ChanceComparison | None:
-    """The loss on the sample against that of one answer for all inputs, fitted to it: for any loss
-    of outputs and targets that is known to be an error, or that was handed over.
+def _fitted_loss(
+    case: Case, outputs: Tensor | None, examples: Pair | None, of: str
+) -> ChanceComparison | None:
+    """The loss on some samples against that of one answer for all inputs, fitted to them: for any
+    loss of outputs and targets that is known to be an error, or that was handed over.
     """
-    outputs, examples = case.train_outputs, case.examples
     if case.loss is None or outputs is None or examples is None or len(outputs) < MIN_SAMPLES:
         return None
     judged = case.loss_is_error or case.skill is not None or case.loss_fn is not None
@@ -175,7 +178,7 @@ def _fitted_loss(case: Case) -> ChanceComparison | None:
     else:  # of a density, say, of which no share can be taken
         error = statistics.stdev(apart) / math.sqrt(len(apart))
         better = statistics.fmean(apart) > SIGMAS * error
-    return ChanceComparison("loss", reached, ignorant, "training samples", better)
+    return ChanceComparison("loss", reached, ignorant, of, better)
 
 
 def _differences(case: Case, outputs: Tensor, constant: Tensor, targets: Any) -> list[float]:

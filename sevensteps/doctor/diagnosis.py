@@ -10,9 +10,10 @@ import torch
 
 from sevensteps import __version__
 from sevensteps.doctor.case import Case
-from sevensteps.doctor.chance import compare_with_chance, is_at_chance, why_too_early
+from sevensteps.doctor.chance import why_too_early
 from sevensteps.doctor.examination import Examination, examine
 from sevensteps.doctor.finding import SEVERITIES, Finding
+from sevensteps.doctor.learning import judge
 from sevensteps.doctor.measures import step_with_rate
 from sevensteps.doctor.report.sarif import sarif
 from sevensteps.doctor.report.text import text
@@ -156,7 +157,7 @@ class Diagnosis(Examination):
             return max((finding.severity for finding in self.findings), key=SEVERITIES.index)
         observation = self.case.observation
         too_little = observation.steps < ENOUGH_STEPS or not observation.looks
-        if self.case.before_training or too_little or is_at_chance(compare_with_chance(self.case)):
+        if self.case.before_training or too_little or judge(self.case).is_bad:
             return "unknown"
         return "healthy"
 
@@ -184,11 +185,15 @@ class Diagnosis(Examination):
         basis += _warnings_text(observation.warnings)
         if self.findings:
             return basis
-        comparisons = compare_with_chance(self.case)
-        if is_at_chance(comparisons):
+        judgement = judge(self.case)
+        if judgement.failure is not None:
+            fails = judgement.failure.sentence
+            return f"No fault was found, but this training fails. {fails} {basis}"
+        if judgement.is_bad:
+            measures = "; ".join(map(str, judgement.comparisons))
             return (
                 "No fault was found, but the network answers no better than one that ignores its "
-                f"inputs: {'; '.join(map(str, comparisons))}. {_too_early(self.case)}{basis}"
+                f"inputs: {measures}. {_too_early(self.case)}{basis}"
             )
         if observation.steps < ENOUGH_STEPS or not looks:
             were = "was" if observation.steps == 1 else "were"

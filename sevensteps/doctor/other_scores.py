@@ -55,6 +55,7 @@ def heads(case: Case) -> list[ChanceComparison]:
     not several, or where it is not known which targets are whose.
     """
     terms = next((look.loss_terms for look in case.looks if look.loss_terms), ())
+    links = {term.output: term.name for term in terms if purpose_of(term) == "error"}
     paths = [term.output for term in terms if purpose_of(term) == "error"]
     examples = case.examples
     if len(set(paths)) < 2 or len(set(paths)) < len(terms) or examples is None:
@@ -71,7 +72,7 @@ def heads(case: Case) -> list[ChanceComparison]:
         target = None if output is None else target_of_head(path, output, targets)
         if output is None or target is None:
             return []
-        measure, reached, least = score_of_head(output, target)
+        measure, reached, least = score_of_head(linked(output, target, links[path]), target)
         if reached is None or len(target) < MIN_SAMPLES:
             return []
         comparisons.append(
@@ -80,7 +81,7 @@ def heads(case: Case) -> list[ChanceComparison]:
                 reached,
                 least,
                 "training samples",
-                _is_better(reached, least, len(target)),
+                is_better(reached, least, len(target)),
             )
         )
     return comparisons
@@ -92,6 +93,15 @@ def target_of_head(path: str, output: Tensor, targets: Mapping[str, Tensor]) -> 
         return own if outputs_fit(tuple(output.shape), own) else None
     fitting = [t for t in targets.values() if outputs_fit(tuple(output.shape), t)]
     return fitting[0] if len(fitting) == 1 else None
+
+
+def linked(output: Tensor, target: Tensor, loss: str) -> Tensor:
+    """An output as the loss function of that name compares it with targets that are numbers."""
+    if not target.is_floating_point():
+        return output
+    if loss == "binary_cross_entropy_with_logits":
+        return output.sigmoid()
+    return output.softmax(1) if loss == "cross_entropy" else output
 
 
 def score_of_head(output: Tensor, target: Tensor) -> tuple[str, float | None, float]:
@@ -106,7 +116,7 @@ def score_of_head(output: Tensor, target: Tensor) -> tuple[str, float | None, fl
     return "accuracy", accuracy_of_positions(output, target), least
 
 
-def _is_better(reached: float, least: float, samples: int) -> bool:
+def is_better(reached: float, least: float, samples: int) -> bool:
     """Whether a score is beyond that of one answer for all by more than luck."""
     error = math.sqrt(max(least * (1 - least), 0.0) / samples)
     return reached - least > max(SCORE * (1 - least), ERRORS * error)
@@ -127,7 +137,7 @@ def score_of_unknown_loss(case: Case) -> ChanceComparison | None:
     measure, reached, least = score_of_head(output, target)
     if reached is None:
         return None
-    better = _is_better(reached, least, len(target))
+    better = is_better(reached, least, len(target))
     return ChanceComparison(measure, reached, least, "training samples", better)
 
 
@@ -152,7 +162,7 @@ def score_in_looks(case: Case) -> ChanceComparison | None:
     measure, reached, least = score_of_head(output, target)
     if reached is None or len(target) < MIN_SAMPLES:
         return None
-    better = _is_better(reached, least, len(target))
+    better = is_better(reached, least, len(target))
     return ChanceComparison(measure, reached, least, "samples of the last looks", better)
 
 
@@ -278,12 +288,12 @@ def _neighbours_agree(points: Tensor, classes: Tensor) -> float:
     return float((votes == classes.cpu()).double().mean())
 
 
-def reported_score(case: Case) -> ChanceComparison | None:
+def reported_score(case: Case, any_loss: bool = False) -> ChanceComparison | None:
     """The score that the loop reports at the end against that at the start, for losses whose curve
-    says nothing.
+    says nothing, or for `any_loss`.
     """
     scores = [score for _, score in case.observation.scores if math.isfinite(score)]
-    if len(scores) < MIN_REPORTS or case.loss_is_error:
+    if len(scores) < MIN_REPORTS or (case.loss_is_error and not any_loss):
         return None
     few = max(len(scores) // 20, 5)
     before, rest, after = scores[:few], scores[few:], scores[-(len(scores) // 4) :]

@@ -1,15 +1,19 @@
-"""does_not_learn: the network answers no better than one that ignores its inputs, and no condition
-says why.
+"""does_not_learn: the network is no better than one that ignores its inputs, or fails otherwise.
+
+No condition says why.
 
 Asked after all others, and only where none of them found a fault. Measured: the score against that
 of the most common class, or of the mean; the loss against the least that one answer for all inputs
 reaches; of several heads each; of codes, how often the nearest belong together, against the inputs
 themselves; of a loss that says nothing by itself, the score that the loop reports, against its
-start. One of them beyond chance is enough to be silent. Closed form: the entropy of the classes,
-the variance of the targets; of any other loss one answer is fitted.
+start. One of them beyond chance is enough to be silent, unless another contradicts it: a loss below
+what its function can give, one that runs away, or is above that of an ignorant answer; one answer
+for all under a small loss; a head at chance beside others; a score that stays while the loss falls;
+validation data of which nothing is known. Closed form: the entropy of the classes, the variance of
+the targets; of any other loss one answer is fitted.
 
-Remedies: fit 32 samples first, which any sound training learns by heart; hand over what could not
-be asked for. Silent on: short trainings, a loss that still falls and
+Remedies: the nearest suspects first; fit 32 samples, which any sound training learns by heart; hand
+over what could not be asked for. Silent on: short trainings, a loss that still falls and
 has not fallen far, losses that are no error and
 without a score, and networks with other findings. A remark where simple models do no better on
 these data and the network is a little beyond chance.
@@ -20,11 +24,11 @@ from __future__ import annotations
 import math
 
 from sevensteps.doctor.case import Case
-from sevensteps.doctor.chance import MIN_STEPS, compare_with_chance, is_at_chance, why_too_early
+from sevensteps.doctor.failures import Failure
 from sevensteps.doctor.finding import Finding, Measure, Remedy
+from sevensteps.doctor.learning import judge, nearest_suspects
 from sevensteps.doctor.measures import (
     first_loss,
-    loss_fell,
     path_of_steps,
     significant,
     weight_layers,
@@ -42,38 +46,47 @@ NAMED = 5  # conditions that are ruled out or not judged, by name
 def examine(case: Case) -> Finding | None:
     if any(finding.severity != "info" for finding in case.findings):
         return None
-    early = why_too_early(case)
-    comparisons = [] if early and not _had_time(case) else compare_with_chance(case)
-    if not is_at_chance(comparisons):
+    judgement = judge(case)
+    if judgement.failure is not None:
+        return _finding(case, judgement.failure)
+    if judgement.verdict != "chance" or not judgement.had_time:
         return None
-    pattern = _pattern(case)
-    moved, evidence = _evidence(case)
+    comparisons, early, pattern = list(judgement.comparisons), judgement.early, _pattern(case)
+    measures = [
+        Measure(
+            f"{one.measure} of {one.of}",
+            significant(one.reached),
+            f"{'below' if one.measure == 'loss' else 'above'} {one.ignorant:.3g}",
+            "the best answer that ignores the inputs",
+        )
+        for one in comparisons
+    ]
     sentences = [
         f"After {case.steps:,} steps the network answers no better than one that ignores its "
         f"inputs ({'; '.join(map(str, comparisons))}), and no other condition says why.",
         *([f"It may yet come: {early}."] if early else []),
-        *([moved] if moved else []),
         _about_pattern(pattern),
-        *_open_questions(case),
     ]
+    finding = _finding(case, Failure(" ".join(sentences), measures[0], (), 0.0))
+    finding.severity = "info" if pattern is False and not _exactly(comparisons) else "warning"
+    finding.confidence = 0.5 if early else 0.75 if pattern else 0.6
+    finding.evidence[:1] = measures
+    return finding
+
+
+def _finding(case: Case, sign: Failure) -> Finding:
+    """What was measured, what it is not, what could not be asked, and what comes nearest."""
+    moved, evidence = _evidence(case)
+    suspects = nearest_suspects(case)
+    nearest = f"Nearest suspects: {', '.join(suspects)}." if suspects else ""
+    sentences = [sign.sentence, moved, nearest, *_open_questions(case)]
     return Finding(
         "does_not_learn",
         STEP,
-        "info" if pattern is False and not _exactly(comparisons) else "warning",
-        0.5 if early else 0.75 if pattern else 0.6,
-        " ".join(sentences),
-        [
-            *(
-                Measure(
-                    f"{one.measure} of {one.of}",
-                    significant(one.reached),
-                    f"{'below' if one.measure == 'loss' else 'above'} {one.ignorant:.3g}",
-                    "the best answer that ignores the inputs",
-                )
-                for one in comparisons
-            ),
-            *evidence,
-        ],
+        "warning",
+        sign.confidence,
+        " ".join(filter(None, sentences)),
+        [sign.measure, *evidence],
         [
             Remedy(
                 {},
@@ -84,14 +97,8 @@ def examine(case: Case) -> Finding | None:
             ),
             *_requests(case),
         ],
+        {"suspects": list(suspects)} if suspects else {},
     )
-
-
-def _had_time(case: Case) -> bool:
-    """Whether the loss has fallen far while the score shows nothing: what makes it fall is not what
-    is asked for. One that falls slowly may only need longer.
-    """
-    return loss_fell(case) and case.steps >= MIN_STEPS and case.skill is not None
 
 
 def _pattern(case: Case) -> bool | None:

@@ -48,6 +48,7 @@ PATH = 0.1  # all steps together, in norms of the weights
 PATH_ADAPTIVE = 0.3
 SLOW = 3.0  # e-folds along the steepest direction, in all steps together
 NOT_BEGUN = 0.3  # of them: then even a few hundred steps are not what was missing
+FAR_BELOW = 100.0  # times the rate that would be stable: whatever the steps, it is the rate
 LINE = -0.95  # correlation of the loss with the step
 WARM = 0.3  # of the rate that a warm-up works towards
 BEGUN = 0.05  # of the way from chance to perfect
@@ -73,12 +74,12 @@ def examine(case: Case) -> Finding | None:
     first, end = first_loss(case), final_loss(case)
     path = path_of_steps(case)
     weak = not learned_enough(case, 0.3)
-    short = weak and path < (PATH_ADAPTIVE if optimizer_name(case) in ADAPTIVE else PATH)
+    short = weak and path < _least_path(case, slow=False)
     falls = (loss_still_falls(case) or _steady(case)) and end > 0.25 * first
     straight = falls and loss_is_straight(case)
     behind = weak or worse_than_simple_model(case, 0.1 if learned_enough(case, 0.8) else 0.05)
     # not even along the steepest direction has it gone down by a good part
-    slow = weak and path < SHORT_PATH and room.time_constants < SLOW
+    slow = path < SHORT_PATH and room.time_constants < SLOW and (weak or falls)
     slow = slow and worse_than_simple_model(case, 0.1)
     if not path > 0 or not (short or slow or (straight and behind)) or _too_few(case, room):
         return None
@@ -94,7 +95,7 @@ def examine(case: Case) -> Finding | None:
         Measure(
             "all steps together, in norms of the weights",
             significant(path),
-            f"above {PATH_ADAPTIVE if optimizer_name(case) in ADAPTIVE else PATH:g}",
+            f"above {_least_path(case, slow):g}",
             "median |Δw| / |w| times steps",
         ),
         Measure("loss, from start to end", f"{first:.3g} → {end:.3g}", "far lower", ""),
@@ -147,9 +148,15 @@ def examine(case: Case) -> Finding | None:
     )
 
 
+def _least_path(case: Case, slow: bool) -> float:
+    if slow:
+        return SHORT_PATH
+    return PATH_ADAPTIVE if optimizer_name(case) in ADAPTIVE else PATH
+
+
 def _too_few(case: Case, room: Room) -> bool:
     """Whether the steps were too few, not too short."""
-    if room.is_large and room.time_constants < NOT_BEGUN:
+    if room.is_large and (room.time_constants < NOT_BEGUN or room.times > FAR_BELOW):
         return False  # as many would have been enough
     return is_short(case) or (few_usual_steps(case) and learned_enough(case, BEGUN))
 

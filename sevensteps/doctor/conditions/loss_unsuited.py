@@ -2,8 +2,9 @@
 
 Such as a distance between class numbers, or a squared error behind a sigmoid. Measured: the targets
 and the loss that was recognised. Class 7 is no nearer to class 8 than to class 1; and the gradient
-of a squared error behind a saturated sigmoid is near 0 for the worst answers. Source: Nielsen,
-Neural Networks and Deep Learning, ch. 3.
+of a squared error behind a saturated sigmoid is near 0 for the worst answers. And of two classes,
+how many samples of each send a gradient back. Source: Nielsen, Neural Networks and Deep Learning,
+ch. 3.
 
 Remedies: `cross_entropy()` with one output for each class; `binary_cross_entropy()` for two
 classes. Silent on: counts and other whole numbers of many values; a squared error behind a
@@ -32,11 +33,12 @@ EXPLAINS = (
     "labels_unrelated",
 )
 LABELS = 100  # more outputs than this are items that a softmax over all is usual for
+LEAST_SAMPLES = 12  # of each class, before one is called without a gradient
 CLASSES = 20  # more whole numbers than this are taken for counts
 
 
 def examine(case: Case) -> Finding | None:
-    return _several_labels(case) or _numbers_for_classes(case)
+    return _several_labels(case) or _numbers_for_classes(case) or _deaf_to_a_class(case)
 
 
 def _several_labels(case: Case) -> Finding | None:
@@ -85,13 +87,70 @@ def _several_labels(case: Case) -> Finding | None:
     return None
 
 
+def _deaf_to_a_class(case: Case) -> Finding | None:
+    """A loss of two classes that says nothing of the samples of one: none of them ever sends a
+    gradient back, whatever the network answers.
+    """
+    if case.task != "binary" or case.before_training or learned_enough(case, 0.8):
+        return None
+    senders: dict[float, list[bool]] = {}
+    for look in case.looks:
+        t, gradient = look.target, look.output_gradient
+        if t is None or gradient is None or len(t) != len(gradient) or t.numel() != len(t):
+            continue
+        moved = gradient.reshape(len(gradient), -1).ne(0).any(1)
+        for label, sends in zip(t.flatten().tolist(), moved.tolist(), strict=True):
+            senders.setdefault(float(label), []).append(sends)
+    if len(senders) != 2 or min(map(len, senders.values())) < LEAST_SAMPLES:
+        return None
+    (deaf, none), (heard, some) = sorted(senders.items(), key=lambda item: sum(item[1]))
+    if any(none) or sum(some) < LEAST_SAMPLES:
+        return None
+    signs = deaf == 0 and heard == 1
+    return Finding(
+        "loss_unsuited",
+        STEP,
+        "error",
+        0.85,
+        f"No sample with the target {deaf:g} ever sends a gradient back: the loss is the same "
+        f"whatever the network answers to it. Only those with {heard:g} are learned from, so that "
+        "one answer for all is as good as any."
+        + (
+            " A hinge, y · output, wants -1 and 1 for its targets; a logarithmic loss needs the "
+            "term of the other class, (1 - y) · log(1 - p), too."
+            if signs
+            else ""
+        ),
+        [
+            Measure(
+                f"samples with the target {deaf:g} that send a gradient",
+                f"0 of {len(none)}",
+                f"as of the others, {sum(some)} of {len(some)}",
+                "gradient at the output, all looks",
+            )
+        ],
+        [
+            Remedy(
+                {"loss": "binary_cross_entropy()"},
+                "its gradient is p - t for either class",
+                "binary_cross_entropy_with_logits(output, y), or 2 * y - 1 in place of y in a "
+                "hinge",
+            )
+        ],
+        {"target": deaf},
+        0,
+    )
+
+
 def _numbers_for_classes(case: Case) -> Finding | None:
     t, identified = case.target, case.identified_loss
     if t is None or identified is None or identified.loss.function not in REGRESSION_LOSSES:
         return None
     numbers = torch.unique(t)
     classes = len(numbers)
-    single = t.is_floating_point() and (t.ndim == 1 or (t.ndim == 2 and t.shape[1] == 1))
+    outputs = case.looks[0].shapes.get("output", ()) if case.looks else ()
+    single = t.ndim == 1 or (t.ndim == 2 and t.shape[1] == 1)
+    single &= t.is_floating_point() or outputs[1:] in ((), (1,))
     whole = 3 <= classes <= CLASSES and bool((numbers == torch.arange(classes).to(numbers)).all())
     if single and whole and len(t) > 5 * classes:
         return Finding(

@@ -2,7 +2,8 @@
 
 Depth then adds nothing but cost. Measured: the layers, of which all are linear, convolutions, batch
 norms or averages; and by asking: a network whose output at the middle of two inputs is the middle
-of its outputs is linear. Closed form: W₂(W₁x) = (W₂W₁)x.
+of its outputs is linear, whatever activations it calls and does not use. Closed form:
+W₂(W₁x) = (W₂W₁)x.
 
 Remedies: an activation after each hidden layer, as in `mlp(30)`. Silent on: a layer narrower
 than input and output, which is a bottleneck on purpose, as in a linear autoencoder; networks
@@ -25,11 +26,13 @@ from sevensteps.doctor.measures import (
     output_activation,
     weight_layers,
 )
+from sevensteps.observe.network_facts import LayerFacts
 from sevensteps.observe.structure import map_tensors, rows, sample_count
 
 STEP = "predict"
 EXPLAINS = ("too_small", "underfitting", "stopped_early", "labels_unrelated", "label_noise")
 LEARNED = 0.95  # skill of what is linear on purpose: a remark
+FAR = 100.0  # times the inputs, so that no unit is on, or off, for all of them by its bias
 LINEAR = {
     "Linear",
     "Neuron",
@@ -50,9 +53,11 @@ LINEAR = {
 def examine(case: Case) -> Finding | None:
     layers = weight_layers(case)
     closing = output_activation(case)
-    if len(layers) < 2 or any(
-        layer.kind not in LINEAR for layer in case.layers() if layer is not closing
-    ):
+    if len(layers) < 2:
+        return None
+    others = [layer for layer in case.layers() if layer.kind not in LINEAR and layer is not closing]
+    thrown_away = bool(others) and _changes_nothing(case, others)
+    if others and not thrown_away:
         return None
     widths = [case.facts.parameters[name].shape[0] for _, name in layers]
     inputs = int(torch.Size(case.facts.parameters[layers[0][1]].shape[1:]).numel())
@@ -66,9 +71,14 @@ def examine(case: Case) -> Finding | None:
         STEP,
         "info" if learned_enough(case, LEARNED) else "warning",
         0.9,
-        f"Nothing nonlinear stands between {layer_label(names[0])} and {layer_label(names[-1])}: "
-        "together "
-        "they compute what one linear layer "
+        (
+            f"The activations between {layer_label(names[0])} and {layer_label(names[-1])} change "
+            "no answer, near the inputs or far from them: what they return is not used. The layers "
+            if thrown_away
+            else f"Nothing nonlinear stands between {layer_label(names[0])} and "
+            f"{layer_label(names[-1])}: together they "
+        )
+        + "compute what one linear layer "
         f"computes, so the {len(layers) - 1} hidden layer{'s' if len(layers) > 2 else ''} "
         f"add{'' if len(layers) > 2 else 's'} nothing but "
         "cost.",
@@ -79,11 +89,22 @@ def examine(case: Case) -> Finding | None:
                 if all(layer.kind in ("Linear", "Neuron") for layer, _ in layers)
                 else {},
                 "a ReLU after each hidden layer lets the network bend",
-                "put nn.ReLU() after each hidden layer",
+                "use what the activation returns: h = F.relu(h)"
+                if thrown_away
+                else "put nn.ReLU() after each hidden layer",
             )
         ],
         {"layers": names},
     )
+
+
+def _changes_nothing(case: Case, others: list[LayerFacts]) -> bool:
+    """Whether the network has activations, and its answers are those of a linear one all the same,
+    near its inputs and far from them: what they compute is not used.
+    """
+    if any(layer.role != "activation" for layer in others) or learned_enough(case, LEARNED):
+        return False
+    return all(_bent(case, times) is False for times in (1.0, FAR, -FAR))
 
 
 def _may_bend(case: Case) -> bool:
@@ -101,11 +122,13 @@ def _may_bend(case: Case) -> bool:
     return not all(type(module) is nn.Sequential for module in holders)
 
 
-def _bent(case: Case) -> bool | None:
-    """Whether the network's output at the middle of two inputs differs from the middle of its
-    outputs; None where it cannot be asked.
+def _bent(case: Case, times: float = 1.0) -> bool | None:
+    """Whether the network's output at the middle of two inputs, `times` as large, differs from the
+    middle of its outputs; None where it cannot be asked.
     """
     inputs = case.sample[0] if case.sample is not None else case.observation.inputs
+    if times != 1:
+        inputs = map_tensors(lambda x: x * times if x.is_floating_point() else x, inputs)
     x, count = only_tensor(inputs), sample_count(inputs)
     if x is None or count < 8 or not x.is_floating_point():
         return None
@@ -118,5 +141,8 @@ def _bent(case: Case) -> bool | None:
     if any(o is None for o in outputs):
         return None
     at_a, at_b, between = (o.double() for o in outputs if o is not None)
+    spread = torch.cat([at_a, at_b]).std(0).max()
+    if not bool(between.isfinite().all() and spread > 1e-6 * at_a.abs().max()):
+        return None  # the same answer for all, as of dead units, is neither
     size = torch.stack([at_a, at_b]).std().clamp_min(1e-9)
     return bool((between - (at_a + at_b) / 2).abs().max() > 1e-3 * size)

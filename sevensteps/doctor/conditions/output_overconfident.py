@@ -16,7 +16,7 @@ from __future__ import annotations
 import math
 
 from sevensteps.doctor.case import Case
-from sevensteps.doctor.finding import Finding, Measure, Remedy
+from sevensteps.doctor.finding import Finding, Measure, Remedy, Severity
 from sevensteps.doctor.measures import (
     first_loss,
     layer_label,
@@ -44,6 +44,7 @@ EXPLAINS = (
 TASKS = ("binary", "multiclass", "tokens", "dense", "regression")
 TIMES = 3.0  # the ignorant loss
 TIMES_SQUARED = 30.0  # the variance of the targets, for a squared error
+FAR_OFF = 30.0  # times the ignorant loss
 CARRIED_OVER = 0.05  # of the validation score
 WRONG = "sure of wrong answers"
 USUAL = math.sqrt(2)  # length of a weight row by He et al.; .6 by PyTorch's default
@@ -69,14 +70,15 @@ def examine(case: Case) -> Finding | None:
         case.ruled_out.append(
             (
                 "output_overconfident",
-                f"the first loss is {loss:.3g}, but no weights are large: it comes from the inputs",
+                f"the first loss is {loss:.3g}, but no weights are large: it comes from the "
+                "inputs, or grows on its way",
             )
         )
         return None
     return Finding(
         "output_overconfident",
         STEP,
-        "info" if learned_enough(case, 0.93) and not _carries_over_badly(case) else "warning",
+        _severity(case, loss / ignorant),
         0.9,
         f"The first loss is {loss:.3g}, where a network that knows nothing has {ignorant:.3g}: it "
         f"starts out {'with answers far beyond all targets' if numbers else WRONG}. The "
@@ -116,6 +118,15 @@ def examine(case: Case) -> Finding | None:
         {"layers": [name for name, rows_ in rows.items() if rows_ >= min(LONG, longest)]},
         0,
     )
+
+
+def _severity(case: Case, times: float) -> Severity:
+    """An error where a training that started `times` as far off as one that knows nothing did not
+    get over it: no learning rate is right for such a start.
+    """
+    if learned_enough(case, 0.93) and not _carries_over_badly(case):
+        return "info"
+    return "error" if times > FAR_OFF and not learned_enough(case, 0.8) else "warning"
 
 
 def _usual_row(case: Case, name: str) -> float:

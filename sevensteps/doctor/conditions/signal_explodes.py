@@ -5,7 +5,8 @@ activation varies over the samples of the first look, last layer against first; 
 initialisation keeps it within a small factor. Source: Glorot, Bengio 2010; He et al. 2015.
 
 Remedies: `kaiming_normal()`; where the activation is an exponential, another one. Silent on:
-networks with fewer than three hidden activations, and those that learn well all the same.
+networks with fewer than three hidden activations, unless their answers are a thousand times as
+large as inputs and targets; and those that learn well all the same.
 """
 
 from __future__ import annotations
@@ -34,13 +35,16 @@ EXPLAINS = (
     "underfitting",
 )
 GROWN = 100.0  # times the first layer's spread
+LARGE = 100.0  # inputs that may make the answers large by themselves
+BEYOND = 1000.0  # times the largest target and input
+USUAL_ROWS = 6.0  # length of a weight row; of a longer one the answers are large at once
 PER_LAYER = 1.6  # times, on average, so that a single wide place is something else
 
 
 def examine(case: Case) -> Finding | None:
     spreads = depth(case)
     if len(spreads) < 3:
-        return None
+        return _answers_explode(case)
     names, values = zip(*spreads, strict=True)
     first, last = values[0], values[-1]
     if not first > 0 or learned_enough(case):
@@ -87,5 +91,58 @@ def examine(case: Case) -> Finding | None:
         ],
         remedies,
         {"layers": list(names)},
+        0,
+    )
+
+
+def _answers_explode(case: Case) -> Finding | None:
+    """Answers that are far beyond all targets before anything is learned, though neither inputs
+    nor weights are large: the network multiplies the signal with the same numbers again and again.
+    """
+    looks = [look for look in case.looks[:1] if look.output is not None]
+    if not looks or case.before_training or case.sample is None or learned_enough(case):
+        return None
+    output, (x, y) = looks[0].output, case.sample
+    if output is None or not (x.is_floating_point() and y.is_floating_point()):
+        return None
+    answers, targets = float(output.double().abs().max()), float(y.double().abs().max())
+    inputs = float(x.double().abs().max())
+    if not (0 < inputs < LARGE and targets > 0 and answers > BEYOND * max(targets, inputs)):
+        return None
+    rows = [
+        parameter.length / math.sqrt(parameter.shape[0])
+        for parameter in case.facts.parameters.values()
+        if len(parameter.shape) > 1
+    ]
+    if not rows or max(rows) > USUAL_ROWS:
+        return None  # weights so large are enough
+    return Finding(
+        "signal_explodes",
+        STEP,
+        "error",
+        0.9,
+        f"Before anything is learned the answers are as large as {answers:.3g}, where the targets "
+        f"are at most {targets:.3g} and the inputs {inputs:.3g}; no single weight matrix is large. "
+        "The signal grows as it goes through the same weights again and again, and so does the "
+        "gradient on its way back.",
+        [
+            Measure(
+                "largest answer of the first look, in largest targets",
+                significant(answers / targets),
+                "about 1",
+                "",
+            ),
+            Measure("norm of a weight row, at most", significant(max(rows)), "0.6 to 1.4", ""),
+        ],
+        [
+            Remedy(
+                {"gradient": "auto(clip=1.0)"},
+                "clipping keeps single steps short; it is smaller weights that cure it",
+                "start the weights that are used again and again near a norm of 1 "
+                "(torch.nn.init.orthogonal_), or put tanh or a normalisation between; and clip: "
+                "torch.nn.utils.clip_grad_norm_(parameters, 1.0)",
+            )
+        ],
+        {},
         0,
     )

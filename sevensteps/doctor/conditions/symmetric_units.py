@@ -12,11 +12,20 @@ own; rows that are equal but get different gradients, and so part at the first s
 
 from __future__ import annotations
 
+import math
+
 import torch
 
 from sevensteps.doctor.case import Case
 from sevensteps.doctor.finding import Finding, Measure, Remedy
-from sevensteps.doctor.measures import hidden_activations, hidden_layers, layer_label, total_norm
+from sevensteps.doctor.measures import (
+    hidden_activations,
+    hidden_layers,
+    layer_label,
+    total_norm,
+    weight_layers,
+)
+from sevensteps.doctor.without_gradient import products_of_zeros
 from sevensteps.render.text import count_text
 
 STEP = "initialize"
@@ -42,6 +51,8 @@ def examine(case: Case) -> Finding | None:
     ]
     if not full:
         return None
+    if (finding := _own_matrices(case)) is not None:
+        return finding
     look = full[-1]
     copies: dict[str, tuple[int, int]] = {}
     zero = False
@@ -97,6 +108,65 @@ def examine(case: Case) -> Finding | None:
             )
         ],
         {"layers": list(copies)},
+        0,
+    )
+
+
+def _own_matrices(case: Case) -> Finding | None:
+    """Matrices that a network multiplies with itself, in no layer that PyTorch knows: all zeros
+    from the first step to the last, or with columns that are still all the same at the end.
+    """
+    trained = {name: p for name, p in case.facts.parameters.items() if p.trained}
+    in_layers = {name for _, name in weight_layers(case)}
+    own = [n for n, p in trained.items() if len(p.shape) == 2 and n not in in_layers]
+    if len(own) < 2:
+        return None
+    size = sum(math.prod(p.shape) for p in trained.values())
+    zeros = products_of_zeros(case)
+    if sum(math.prod(trained[name].shape) for name in zeros) > size / 2:
+        return _finding_of(
+            zeros,
+            "zeros, with a gradient of 0",
+            "all weights are 0, so no signal passes and no weight gets a gradient",
+        )
+    if case.network is None:
+        return None
+    weights = dict(case.network.named_parameters())
+    alike = [name for name in own if name in weights and _columns_alike(weights[name])]
+    if not alike or case.steps < 2:
+        return None
+    return _finding_of(
+        alike,
+        "columns that are all the same",
+        "equal units compute the same, get the same gradient, and move together",
+    )
+
+
+def _columns_alike(weight: torch.Tensor) -> bool:
+    """Whether all columns, four at least, are the same but for rounding, and no zeros."""
+    w = weight.detach().double()
+    size = float(w.abs().max())
+    return w.shape[1] >= 4 and size > 0 and bool(((w - w[:, :1]).abs() <= 1e-4 * size).all())
+
+
+def _finding_of(names: list[str], observed: str, reason: str) -> Finding:
+    listed = ", ".join(names[:3])
+    return Finding(
+        "symmetric_units",
+        STEP,
+        "error",
+        0.95,
+        f"The units of {listed} are all the same: {reason}. Each of these matrices does the work "
+        "of a single unit, however long it is trained.",
+        [Measure(f"units of {listed}", observed, "each with weights of its own", "weights")],
+        [
+            Remedy(
+                {},
+                "random weights make the units differ from the start",
+                "draw the weights: torch.randn(inputs, units) * (2 / inputs) ** 0.5",
+            )
+        ],
+        {"parameters": names[:32]},
         0,
     )
 

@@ -13,6 +13,8 @@ trainings that are still under way; networks that learn well.
 
 from __future__ import annotations
 
+import math
+
 from sevensteps.doctor.case import Case
 from sevensteps.doctor.finding import Finding, Measure, Remedy
 from sevensteps.doctor.measures import (
@@ -29,10 +31,12 @@ from sevensteps.doctor.simple_models import (
     smooth_model_score,
     worse_than_simple_model,
 )
+from sevensteps.render.text import count_text
 
 STEP = "predict"
-EXPLAINS = ("underfitting",)
+EXPLAINS = ("underfitting", "stopped_early")
 MARGIN = 0.15  # of the score
+NECK = 2  # units that everything has to pass through
 NARROW = 8  # units; wider layers have been enough for everything this was measured on
 
 
@@ -48,9 +52,10 @@ def examine(case: Case) -> Finding | None:
     widths = [case.facts.parameters[name].shape[0] for _, name in hidden_layers(case)]
     if not widths and (finding := _no_line(case)) is not None:
         return finding
-    if (widths and max(widths) > NARROW) or loss_still_falls(case) or not case.facts.groups:
+    neck = _is_neck(case, widths)
+    if (widths and max(widths) > NARROW and not neck) or not case.facts.groups:
         return None
-    if is_short(case):
+    if is_short(case) or (loss_still_falls(case) and not neck):
         return None  # it has not had the steps to come to rest
     score = case.scores["train"]
     simple = simple_model_score(case) if worse_than_simple_model(case, MARGIN) else None
@@ -61,14 +66,19 @@ def examine(case: Case) -> Finding | None:
     if not widths and (linear := linear_model_score(case)) is not None and linear - score >= MARGIN:
         return None  # its own kind of model finds the pattern
     shape = f"hidden layers of {', '.join(map(str, widths))}" if widths else "no hidden layer"
+    rest = "is still falling" if loss_still_falls(case) else "no longer falls"
     return Finding(
         "too_small",
         STEP,
         "warning",
         0.7,
-        f"The loss no longer falls, and the network scores {score:.3g} on its own training data, "
-        f"where a simple model reaches {simple:.3g}. With {shape} it cannot draw the boundary "
-        "that the data need.",
+        f"The loss {rest}, and the network scores {score:.3g} on its own training data, "
+        f"where a simple model reaches {simple:.3g}. With {shape} "
+        + (
+            f"all that it knows of a sample has to pass through {count_text(min(widths), 'unit')}."
+            if neck
+            else "it cannot draw the boundary that the data need."
+        ),
         [
             Measure(
                 "score on training data",
@@ -89,6 +99,16 @@ def examine(case: Case) -> Finding | None:
         ],
         {"widths": widths},
     )
+
+
+def _is_neck(case: Case, widths: list[int]) -> bool:
+    """Whether all that the network knows of a sample has to pass through one or two units, on the
+    way from a wider layer to several outputs.
+    """
+    if not widths or min(widths) > NECK or max(widths) <= min(widths):
+        return False
+    outputs = case.looks[0].shapes.get("output", ()) if case.looks else ()
+    return math.prod(outputs[1:]) > min(widths) or case.task == "regression"
 
 
 def _no_line(case: Case) -> Finding | None:

@@ -1,0 +1,171 @@
+"""Faults of small networks that no curve names: each is named by its mechanism, and its cured twin
+is left in peace.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+import pytest
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+import sevensteps as ss
+
+pytestmark = pytest.mark.draws
+Loss = Callable[[Tensor, Tensor], Tensor]
+
+
+@pytest.fixture(autouse=True)
+def own_random_numbers() -> Iterator[None]:
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        yield
+
+
+def conditions(
+    model: nn.Module, x: Tensor, y: Tensor, loss_fn: Loss, lr: float = 0.05, epochs: int = 20
+) -> list[str]:
+    optimizer = torch.optim.SGD(model.parameters(), lr=lr, momentum=0.9)
+    with ss.watch(model, optimizer, budget=1.0) as watch:
+        for _ in range(epochs):
+            for chosen in torch.randperm(len(x)).split(32):
+                loss = loss_fn(model(x[chosen]), y[chosen])
+                optimizer.zero_grad()
+                loss.backward()
+                optimizer.step()
+                watch.step(loss, target=y[chosen])
+    findings = watch.diagnose(train=(x, y), loss_fn=loss_fn).findings
+    return [finding.condition for finding in findings if finding.severity != "info"]
+
+
+class Own(nn.Module):
+    """A network of matrices, in no layer that PyTorch knows."""
+
+    def __init__(self, start: Callable[[int, int], Tensor]) -> None:
+        super().__init__()
+        self.first, self.second = nn.Parameter(start(3, 24)), nn.Parameter(start(24, 1))
+        self.bias = nn.Parameter(torch.zeros(24))
+
+    def forward(self, x: Tensor) -> Tensor:
+        return torch.tanh(x @ self.first + self.bias) @ self.second
+
+
+@pytest.mark.parametrize(
+    ("start", "named"),
+    [
+        (lambda a, b: torch.zeros(a, b), True),
+        (lambda a, b: torch.full((a, b), 0.1), True),
+        (lambda a, b: torch.randn(a, b) / a**0.5, False),
+    ],
+    ids=["zeros", "constant", "random"],
+)
+def test_matrices_of_ones_own_are_symmetric(
+    start: Callable[[int, int], Tensor], named: bool
+) -> None:
+    x = torch.randn(320, 3)
+    y = torch.sin(2 * x[:, :1]) * x[:, 1:2]
+    names = conditions(Own(start), x, y, F.mse_loss)
+    assert (names[:1] == ["symmetric_units"]) == named
+
+
+class Thrown(nn.Module):
+    """Its activation's answer is used, or thrown away."""
+
+    def __init__(self, kept: bool) -> None:
+        super().__init__()
+        self.first, self.second, self.kept = nn.Linear(2, 32), nn.Linear(32, 2), kept
+
+    def forward(self, x: Tensor) -> Tensor:
+        h = self.first(x)
+        bent = F.gelu(h)
+        answer: Tensor = self.second(bent if self.kept else h)
+        return answer
+
+
+@pytest.mark.parametrize("kept", [False, True])
+def test_an_activation_whose_answer_is_not_used(kept: bool) -> None:
+    x = torch.randn(400, 2)
+    y = (x.square().sum(1) > 1.4).long()
+    names = conditions(Thrown(kept), x, y, F.cross_entropy)
+    assert ("no_nonlinearity" in names) != kept
+
+
+def test_dead_units_are_no_straight_line() -> None:
+    model = nn.Sequential(nn.Linear(2, 32), nn.ReLU(), nn.Linear(32, 2))
+    nn.init.constant_(model[0].bias, -1e4)  # type: ignore[arg-type]
+    x = torch.randn(400, 2)
+    names = conditions(model, x, (x.square().sum(1) > 1.4).long(), F.cross_entropy)
+    assert "no_nonlinearity" not in names
+    assert "dead_units" in names
+
+
+@pytest.mark.parametrize("width", [1, 24])
+def test_a_neck_of_one_unit(width: int) -> None:
+    kinds = torch.arange(600) % 12
+    x = 3 * F.one_hot(kinds, 12).float() @ torch.randn(12, 8) + torch.randn(600, 8)
+    model = nn.Sequential(
+        *(nn.Linear(8, 32), nn.Tanh(), nn.Linear(32, width), nn.Linear(width, 32), nn.Tanh())
+    )
+    model.append(nn.Linear(32, 12))
+    names = conditions(model, x, kinds, F.cross_entropy, lr=0.01, epochs=12)
+    assert ("too_small" in names) == (width == 1)
+
+
+def hinge(output: Tensor, y: Tensor) -> Tensor:
+    return F.relu(1 - y * output.squeeze(1)).mean()
+
+
+def half_a_likelihood(output: Tensor, y: Tensor) -> Tensor:
+    return -(y * F.logsigmoid(output.squeeze(1))).mean()
+
+
+@pytest.mark.parametrize(
+    ("loss_fn", "named"),
+    [
+        (hinge, True),
+        (half_a_likelihood, True),
+        (lambda output, y: hinge(output, 2 * y - 1), False),
+    ],
+    ids=["hinge of 0 and 1", "no term for 0", "hinge of -1 and 1"],
+)
+def test_a_loss_that_is_deaf_to_one_of_two_classes(loss_fn: Loss, named: bool) -> None:
+    x = torch.randn(400, 4)
+    y = (x[:, 0] + x[:, 1] * x[:, 2] > 0).float()
+    model = nn.Sequential(nn.Linear(4, 32), nn.ReLU(), nn.Linear(32, 1))
+    names = conditions(model, x, y, loss_fn)
+    assert ("loss_unsuited" in names) == named
+
+
+@pytest.mark.parametrize("difference", [0.02, 1.0])
+def test_columns_that_are_nearly_copies(difference: float) -> None:
+    common, own = torch.randn(600, 3), torch.randn(600, 3)
+    x = torch.cat([common + difference * own, common - difference * own], 1)
+    y = own.sum(1, keepdim=True) + 0.1 * common[:, :1]
+    names = conditions(nn.Linear(6, 1), x, y, F.mse_loss, lr=0.002, epochs=10)
+    assert ("ill_conditioned" in names) == (difference < 1)
+
+
+class Loop(nn.Module):
+    """One matrix, used at every place of a sequence."""
+
+    def __init__(self, length: float) -> None:
+        super().__init__()
+        self.take, self.again, self.out = nn.Linear(2, 16), nn.Linear(16, 16), nn.Linear(16, 1)
+        nn.init.orthogonal_(self.again.weight, length)
+
+    def forward(self, x: Tensor) -> Tensor:
+        h = torch.zeros(len(x), 16)
+        for at in range(x.shape[1]):
+            h = self.take(x[:, at]) + self.again(h)
+        answer: Tensor = self.out(h)
+        return answer
+
+
+@pytest.mark.parametrize("length", [1.7, 0.7])
+def test_a_loop_that_multiplies_its_signal(length: float) -> None:
+    x = torch.randn(320, 24, 2)
+    y = x[:, -1, :1] - x[:, -2, 1:]
+    names = conditions(Loop(length), x, y, F.mse_loss, lr=0.005, epochs=10)
+    assert ("signal_explodes" in names) == (length > 1)

@@ -74,7 +74,8 @@ def examine(case: Case) -> Finding | None:
     first, end = first_loss(case), final_loss(case)
     path = path_of_steps(case)
     weak = not learned_enough(case, 0.3)
-    short = weak and path < _least_path(case, slow=False)
+    usual = PATH_ADAPTIVE if optimizer_name(case) in ADAPTIVE else PATH
+    short = weak and path < usual
     falls = (loss_still_falls(case) or _steady(case)) and end > 0.25 * first
     straight = falls and loss_is_straight(case)
     behind = weak or worse_than_simple_model(case, 0.1 if learned_enough(case, 0.8) else 0.05)
@@ -83,6 +84,7 @@ def examine(case: Case) -> Finding | None:
     slow = slow and worse_than_simple_model(case, 0.1)
     if not path > 0 or not (short or slow or (straight and behind)) or _too_few(case, room):
         return None
+    least = usual if path < usual else SHORT_PATH
     short = (short and not room.times < ROOM) or (slow and room.is_large)
     # without a curvature to go by, steps that led far, and still do, were too few, not too short
     near = path < WAY / 2 or not loss_still_falls(case)
@@ -95,7 +97,7 @@ def examine(case: Case) -> Finding | None:
         Measure(
             "all steps together, in norms of the weights",
             significant(path),
-            f"above {_least_path(case, slow):g}",
+            f"above {least:g}",
             "median |Δw| / |w| times steps",
         ),
         Measure("loss, from start to end", f"{first:.3g} → {end:.3g}", "far lower", ""),
@@ -146,12 +148,6 @@ def examine(case: Case) -> Finding | None:
         {},
         None,
     )
-
-
-def _least_path(case: Case, slow: bool) -> float:
-    if slow:
-        return SHORT_PATH
-    return PATH_ADAPTIVE if optimizer_name(case) in ADAPTIVE else PATH
 
 
 def _too_few(case: Case, room: Room) -> bool:

@@ -32,6 +32,7 @@ from sevensteps.observe.structure import map_tensors, rows, sample_count
 STEP = "predict"
 EXPLAINS = ("too_small", "underfitting", "stopped_early", "labels_unrelated", "label_noise")
 LEARNED = 0.95  # skill of what is linear on purpose: a remark
+VARIES = 0.02  # of the largest answer, by which answers differ
 FAR = 100.0  # times the inputs, so that no unit is on, or off, for all of them by its bias
 LINEAR = {
     "Linear",
@@ -142,7 +143,7 @@ def _bent(case: Case, times: float = 1.0) -> bool | None:
         return None
     at_a, at_b, between = (o.double() for o in outputs if o is not None)
     spread = torch.cat([at_a, at_b]).std(0).max()
-    if not bool(between.isfinite().all() and spread > 1e-6 * at_a.abs().max()):
-        return None  # the same answer for all, as of dead units, is neither
+    if not bool(between.isfinite().all() and spread > VARIES * at_a.abs().max()):
+        return None  # nearly the same answer for all, as of dead units, is neither
     size = torch.stack([at_a, at_b]).std().clamp_min(1e-9)
     return bool((between - (at_a + at_b) / 2).abs().max() > 1e-3 * size)

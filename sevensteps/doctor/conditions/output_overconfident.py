@@ -126,7 +126,8 @@ def _severity(case: Case, times: float) -> Severity:
     """
     if learned_enough(case, 0.93) and not _carries_over_badly(case):
         return "info"
-    return "error" if times > FAR_OFF and not learned_enough(case, 0.8) else "warning"
+    far_off = FAR_OFF**2 if case.task == "regression" else FAR_OFF
+    return "error" if times > far_off and not learned_enough(case, 0.8) else "warning"
 
 
 def _usual_row(case: Case, name: str) -> float:

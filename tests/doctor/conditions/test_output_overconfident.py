@@ -81,7 +81,7 @@ def test_tied_embeddings(layer: bool, seed: int) -> None:
     assert "output_overconfident" not in severities(Tied(0.02, layer), x, y, 2)
 
 
-@pytest.mark.parametrize(("scale", "severity"), [(1.0, None), (12.0, "warning")])
+@pytest.mark.parametrize(("scale", "severity"), [(1.0, None), (12.0, "error")])
 @five_seeds
 def test_numbers(scale: float, severity: str | None, seed: int) -> None:
     """Answers that start far beyond all targets, of weights twelve times as large."""

@@ -49,7 +49,8 @@ def test_each_verdict(follows: bool | None, steps: int, verdict: str, had_time: 
             watch.step(loss, target=None if follows is None else y)
     case = watch.diagnose().case
     judgement = judge(case)
-    assert judgement.verdict == verdict and judgement.had_time is had_time
+    assert judgement.verdict == verdict
+    assert judgement.had_time is had_time
     assert judgement is judge(case)
 
 
@@ -65,4 +66,5 @@ def test_what_was_remarked_on_is_suspected_first_and_what_was_ruled_out_last() -
     case.findings = [Finding("dead_units", "predict", "info", 0.5, "", [])]
     case.ruled_out = [("labels_unrelated", "they are related")]
     suspects = nearest_suspects(case)
-    assert suspects[0] == "dead_units" and "labels_unrelated" not in suspects[1:3]
+    assert suspects[0] == "dead_units"
+    assert "labels_unrelated" not in suspects[1:3]

@@ -35,7 +35,7 @@ NUMBER = 1e4  # λ_max / λ_min
 # softmax move together
 NULL = 1e-6
 BEHIND = 0.1  # of the score of a linear model
-TOLD = 0.2  # of the targets' variance, that faint directions of the inputs tell of
+FAINT_SHARE = 0.2  # of the targets' variance, that faint directions of the inputs tell of
 MOST = 64  # parameters, of which all eigenvalues are computed
 
 
@@ -67,14 +67,14 @@ def _along_faint_directions(case: Case) -> Finding | None:
     numbers = numbers - numbers.mean(0)
     sides, lengths, _ = torch.linalg.svd(x, full_matrices=False)
     known = lengths > 1e-6 * lengths[0]
-    told = (sides[:, known].T @ numbers).square().sum(1) / numbers.square().sum()
+    explained = (sides[:, known].T @ numbers).square().sum(1) / numbers.square().sum()
     times = (lengths[0] / lengths[known]).square() / 2  # steps, at the largest stable rate
     faint = times > case.steps
     by_chance = float(faint.sum()) / len(x)
-    share = float(told[faint].sum()) - by_chance
-    if share < TOLD or share < TOLD * float(told.sum()):
+    share = float(explained[faint].sum()) - by_chance
+    if share < FAINT_SHARE or share < FAINT_SHARE * float(explained.sum()):
         return None
-    slowest = float((times * told)[faint].sum() / told[faint].sum())
+    slowest = float((times * explained)[faint].sum() / explained[faint].sum())
     return _finding(
         f"What tells of the targets lies where the inputs hardly vary: {share:.0%} of the targets' "
         f"variance follows directions in which they vary 1/{2 * slowest:,.0f} as much as in their "
@@ -85,7 +85,7 @@ def _along_faint_directions(case: Case) -> Finding | None:
             Measure(
                 "variance of the targets that faint directions of the inputs tell of",
                 significant(share),
-                f"below {TOLD:g}",
+                f"below {FAINT_SHARE:g}",
                 "singular values of the standardised inputs",
             ),
             Measure(

@@ -6,6 +6,7 @@ from functools import singledispatch
 from typing import Any
 
 from sevensteps import __version__
+from sevensteps.doctor.report.text import first_sentence
 from sevensteps.explain.base import Explanation
 from sevensteps.explain.gradient.answer import Gradient
 from sevensteps.explain.sample.answer import Sample
@@ -21,6 +22,7 @@ from sevensteps.view.document.explained import (
 from sevensteps.view.document.numbers import SCHEMA, readable
 
 Document = dict[str, Any]
+TITLE = 90  # letters of a title
 
 
 def explanation_document(answer: Explanation) -> Document | None:
@@ -28,12 +30,14 @@ def explanation_document(answer: Explanation) -> Document | None:
     parts = explanation_parts(answer)
     if parts is None:
         return None
-    lines = answer.text().strip().split("\n\n")
+    line = first_sentence(answer.text().strip().split("\n\n")[0])[:300]
+    short = line if len(line) <= TITLE else type(answer).__name__
+    title = getattr(answer, "title", "") or short or type(answer).__name__
     content = {
         "schema": SCHEMA,
         "kind": "explanation",
-        "title": getattr(answer, "title", "") or type(answer).__name__,
-        "subtitle": " ".join(lines[0].split())[:300],
+        "title": title,
+        **({"subtitle": line} if line and line != title else {}),
         "version": __version__,
         **parts,
     }

@@ -42,6 +42,7 @@ function sectionsOf(document) {
   const { looks, steps, curves, data, worst, chain, surface, words, repeat, race, comparison } = document;
   const findings = document.verdict?.findings ?? [];
   const where = findings[0]?.where ?? {};
+  const alone = document.kind === "explanation" && worst?.length === 1;
   const blamed = [...new Set(findings.map((finding) => finding.step))];
   const some = /** @param {any[]|undefined} list */ (list) => Boolean(list && list.length);
   return [
@@ -89,9 +90,9 @@ function sectionsOf(document) {
     { id: "data", title: "The data of this training", short: "Data", view: data && html`<${Data} data=${data} />` },
     {
       id: "worst",
-      title: "The samples that it gets most wrong",
+      title: alone ? "How its answer came about" : "The samples that it gets most wrong",
       short: "Worst samples",
-      lead: "Those with the largest loss: the truth → the answer. Choose one to see how its answer came about.",
+      lead: alone ? "" : "Those with the largest loss: the truth → the answer. Choose one to see how its answer came about.",
       view: some(worst) && html`<${Worst} worst=${worst} />`,
     },
     { id: "chain", title: "The gradient of one weight, factor by factor", short: "Chain rule", view: chain && html`<${ChainView} chain=${chain} />` },
@@ -160,7 +161,7 @@ export function Page({ document }) {
   const first = following.length ? shown.indexOf(following[0]) : shown.length;
   const last = following.length ? shown.indexOf(following[following.length - 1]) + 1 : shown.length;
   return html`<a class="skip" href="#content">to the content</a>
-    <div class="columns">
+    <div class=${shown.length > 1 ? "columns" : "columns alone"}>
       <${Contents} sections=${shown} verdict=${Boolean(document.verdict)} />
       <main id="content" tabindex="-1">
         <${Header} document=${document} />

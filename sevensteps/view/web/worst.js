@@ -15,7 +15,8 @@ export function Worst({ worst }) {
   const [chosen, choose] = useState(0);
   const shown = worst[Math.min(chosen, worst.length - 1)];
   return html`<div class="worst">
-    <ul class="worst-list">
+    ${worst.length > 1 &&
+    html`<ul class="worst-list">
       ${worst.map(
         (one, index) => html`<li>
           <button type="button" aria-pressed=${index === chosen} onClick=${() => choose(index)}>
@@ -30,7 +31,7 @@ export function Worst({ worst }) {
           </button>
         </li>`,
       )}
-    </ul>
+    </ul>`}
     <${Explained} one=${shown} />
   </div>`;
 }
@@ -53,7 +54,7 @@ function Explained({ one }) {
       </div>
     </header>
     ${outputs.some((row) => row.probability !== null) &&
-    html`<p class="quiet probabilities-title">The probability of each class: the answer in orange, the truth in blue.</p>
+    html`<p class="quiet probabilities-title">The probability of each class: ${one.right === false ? "the answer in orange, the truth in blue" : "the answer, which is right, in blue"}.</p>
     <ul class="probabilities">
       ${outputs.map(
         (row) => html`<li class=${row.target ? "true" : row.name === one.answer ? "answered" : ""}>

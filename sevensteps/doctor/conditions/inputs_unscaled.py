@@ -1,4 +1,4 @@
-"""inputs_unscaled: inputs so large, or so different in size, that no learning rate suits them all.
+"""inputs_unscaled: inputs so large, so small or so uneven that no learning rate suits them all.
 
 A single rate cannot serve all weights of the first layer. Measured: the root mean square of the
 inputs, and for tables the spread of the columns against each other; judged only where it hurts,
@@ -23,8 +23,10 @@ from torch import Tensor
 
 from sevensteps.doctor.case import Case, targets_of
 from sevensteps.doctor.finding import Finding, Measure, Remedy
-from sevensteps.doctor.measures import learned_enough, significant
+from sevensteps.doctor.gradient_use import known_to_learn
+from sevensteps.doctor.measures import final_loss, learned_enough, significant, weight_layers
 from sevensteps.doctor.simple_models import simple_model_score, worse_than_simple_model
+from sevensteps.observe.structure import first_tensor
 
 STEP = "repeat"
 EXPLAINS = (
@@ -45,11 +47,17 @@ EXPLAINS = (
     "targets_unscaled",
     "overfitting",
     "optimizer_setting",
+    "representation_collapsed",
+    "input_not_used",
 )
+TINY = 0.02  # largest number, if all are as small
 LARGE = 6.0  # root mean square; standardised inputs have 1, pixels of 0 to 1 about .3
 APART = 100.0  # largest column's spread against the smallest
 WIDE = 3.0  # spread of a column that is too large by itself; standardised ones have 1
 RARE = 0.9  # share of the samples that have one value in common
+# root mean square of what the first layer gives; spread over samples against its size
+SWAMPED, ALIKE = 10.0, 0.03
+WORSE = 2.0  # times the loss of an answer that ignores the input
 GOOD = 0.8  # of the way to a perfect score; then a better simple model has to be twice as far off
 FAR, NEARLY_ALL = 50.0, 0.95  # spreads of the others that a mark lies away; learned all the same
 LEAST_MARKS, DIFFERENT = 5, 10  # rows with a mark; other numbers, fewer are codes
@@ -58,33 +66,33 @@ MARGIN = 0.05  # of the score that a simple model on standardised inputs does be
 
 
 def examine(case: Case) -> Finding | None:
-    if case.sample is None or not case.sample[0].is_floating_point() or case.sample[0].ndim < 2:
+    inputs = _inputs(case)
+    if inputs is None or not inputs.is_floating_point() or inputs.ndim < 2:
         return None
     if not case.before_training and (marked := _marks(case)) is not None:
         return marked
-    inputs = case.sample[0]
     size, spreads, rare = case.of_data("scale of the inputs", lambda: _scale(inputs))
     if not math.isfinite(size):
         return None
     varied = spreads[(spreads > 1e-9) & ~rare]
     table = inputs.ndim == 2 and inputs.shape[1] <= 200 and len(varied) > 1
     apart = float(varied.max() / varied.min()) if table else 1.0
-    if size < LARGE and not (apart > APART and float(varied.max()) > WIDE):
+    tiny = float(inputs.abs().max()) < TINY and size > 0
+    if size < LARGE and not tiny and not (apart > APART and float(varied.max()) > WIDE):
         return None
     if case.before_training:
         return None  # Adam takes raw pixels well: only the training can tell
-    if learned_enough(case, 0.97):
+    if known_to_learn(case, 0.97):
         return None
     simple, score = simple_model_score(case), case.scores.get("train")
     if simple is not None and score is not None:
         margin = 2 * MARGIN if learned_enough(case, GOOD) else MARGIN
-        if not worse_than_simple_model(case, margin):
+        if not worse_than_simple_model(case, margin) and not _off_the_scale(case):
             case.ruled_out.append(
                 (
                     "inputs_unscaled",
-                    f"the inputs are large (root mean square {size:.3g}), and the network learns "
-                    "all "
-                    "the same",
+                    f"the inputs are {'small' if tiny else 'large'} (root mean square {size:.3g}), "
+                    "and the network learns all the same",
                 )
             )
             return None
@@ -97,7 +105,7 @@ def examine(case: Case) -> Finding | None:
                 )
             )
             return None
-    elif learned_enough(case, 0.5):
+    elif known_to_learn(case, 0.5) or not (case.loss_is_error or _first_layer_suffers(case)):
         return None
     evidence = [
         Measure("root mean square of the inputs", significant(size), "about 1", "samples seen")
@@ -134,10 +142,13 @@ def examine(case: Case) -> Finding | None:
         STEP,
         "error" if score is None or not learned_enough(case, 0.5) else "warning",
         0.88,
-        f"The inputs have a root mean square of {size:.3g}{columns}: the loss is steep along the "
-        "weights of large inputs and flat along "
-        "those of small ones, so that one learning rate is too large for the first and too small "
-        "for the others."
+        f"No input is above {float(inputs.abs().max()):.2g}: the first layer gives all samples "
+        "nearly the same, its biases, and the gradient of its weights is that many times smaller "
+        "than theirs."
+        if tiny
+        else f"The inputs have a root mean square of {size:.3g}{columns}: the loss is steep along "
+        "the weights of large inputs and flat along those of small ones, so that one learning rate "
+        "is too large for the first and too small for the others."
         + (" The first step already switched units off for good." if first_dead else ""),
         evidence,
         [
@@ -160,6 +171,36 @@ def examine(case: Case) -> Finding | None:
         },
         0,
     )
+
+
+def _inputs(case: Case) -> Tensor | None:
+    """Some of the first inputs, where there are no targets too."""
+    if case.sample is not None:
+        return case.sample[0]
+    return first_tensor(case.part("train") or (case.observation.inputs,))
+
+
+def _off_the_scale(case: Case) -> bool:
+    """Whether the network ends far worse than an answer that ignores the input, and its first layer
+    suffers: then no other model is needed to compare with.
+    """
+    ignorant = case.baseline_loss
+    far = ignorant is not None and final_loss(case) > WORSE * ignorant > 0
+    return (far or (case.skill is not None and case.skill < 1 - WORSE)) and _first_layer_suffers(
+        case
+    )
+
+
+def _first_layer_suffers(case: Case) -> bool:
+    """Whether the first layer gives numbers at the start that no layer is made for, or hardly
+    different ones for different samples: what there is to go by where no score is known.
+    """
+    look = case.looks[0] if case.looks else None
+    layers = [layer.name for layer, _ in weight_layers(case)]
+    if look is None or not layers or (signal := look.signals.get(layers[0])) is None:
+        return False
+    size, spread = (float(t.double().square().mean().sqrt()) for t in (signal.mean, signal.std))
+    return max(size, spread) > SWAMPED or 0 < spread < ALIKE * size
 
 
 def _marks(case: Case) -> Finding | None:

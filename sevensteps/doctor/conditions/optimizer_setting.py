@@ -12,9 +12,12 @@ unusual settings with which the network learns.
 
 from __future__ import annotations
 
+import math
+
 from sevensteps.doctor.case import Case
 from sevensteps.doctor.finding import Finding, Measure, Remedy
-from sevensteps.doctor.measures import learned_enough, optimizer_name
+from sevensteps.doctor.gradient_use import gradient_uses, known_to_learn
+from sevensteps.doctor.measures import optimizer_name
 
 STEP = "step"
 EXPLAINS = (
@@ -30,10 +33,12 @@ EXPLAINS = (
     "batch_too_small",
     "class_imbalance",
 )
+LARGE_EPS = 1e-2  # a million times the usual one
+BESIDE = 3.0  # times the largest root mean square of a parameter's gradient
 
 
 def examine(case: Case) -> Finding | None:
-    if case.before_training or not case.facts.groups or learned_enough(case, 0.75):
+    if case.before_training or not case.facts.groups or known_to_learn(case, 0.75):
         return None
     group, name = case.facts.groups[0], optimizer_name(case)
     lr = case.lr or 0.01
@@ -58,7 +63,7 @@ def examine(case: Case) -> Finding | None:
             {"step": f"sgd(lr={lr:g}, momentum={momentum:g})"},
         )
     eps = float(group.get("eps", 0) or 0)
-    if name.startswith(("Adam", "NAdam", "RMSprop", "RAdam")) and eps >= 1e-2:
+    if name.startswith(("Adam", "NAdam", "RMSprop", "RAdam")) and _drowns(case, eps):
         return _finding(
             "eps",
             eps,
@@ -85,6 +90,21 @@ def examine(case: Case) -> Finding | None:
             {"step": f"adam(lr={lr:g})"},
         )
     return None
+
+
+def _drowns(case: Case, eps: float) -> bool:
+    """Whether an eps is large beside the gradients' numbers; what is usually one is, where the
+    training can be seen to learn too little.
+    """
+    if case.skill is not None or case.loss_is_error:
+        return eps >= LARGE_EPS
+    sizes = [
+        p.used / math.sqrt(p.size)
+        for use in gradient_uses(case)
+        for p in use.parameters.values()
+        if p.used is not None
+    ]
+    return eps >= LARGE_EPS and bool(sizes) and eps > BESIDE * max(sizes)
 
 
 def _finding(

@@ -23,7 +23,9 @@ from torch import Tensor
 
 from sevensteps.doctor.case import Case
 from sevensteps.doctor.class_layout import classes_viewed
+from sevensteps.doctor.clipped_outputs import AT_THE_ENDS, clipped_outputs
 from sevensteps.doctor.finding import Finding, Measure, Remedy
+from sevensteps.doctor.gradient_use import known_to_learn
 from sevensteps.doctor.measures import (
     final_loss,
     layer_label,
@@ -76,7 +78,13 @@ ORDERED = (
 
 
 def examine(case: Case) -> Finding | None:
-    finding = _exchanged(case) or _viewed(case) or _by_outputs(case) or _by_operations(case)
+    finding = (
+        _exchanged(case)
+        or _viewed(case)
+        or _by_outputs(case)
+        or _by_operations(case)
+        or _clipped(case)
+    )
     if finding is not None and _without_logarithm(case) and learned_enough(case, LEARNED):
         finding.severity = "info"
     return finding
@@ -177,6 +185,7 @@ def _by_operations(case: Case) -> Finding | None:
             continue
         link, before = found
         loss = path.call.name if path.call is not None else f"the {link} of the loss"
+        before = tuple(name for name in before if name != "Neg")
         last = before[-1] if before else ""
         if link == "softmax" and last == "LogSoftmax" and len(before) > 1:
             last = before[-2]  # twice is the same as once
@@ -206,6 +215,30 @@ def _by_operations(case: Case) -> Finding | None:
                 "take the ReLU off the outputs",
             )
     return None
+
+
+def _clipped(case: Case) -> Finding | None:
+    """Outputs that lie at the ends of what a clamp lets through."""
+    if case.before_training or known_to_learn(case, LEARNED):
+        return None
+    if (clipped := clipped_outputs(case)) is None:
+        return None
+    return _finding(
+        0.9,
+        f"The outputs are clipped to {clipped.low:.3g} to {clipped.high:.3g} before the loss, and "
+        f"never less than {clipped.share:.0%} of them lie at the ends, where no gradient comes "
+        "back: the network cannot answer what the loss asks for.",
+        [
+            Measure(
+                "outputs at the ends of their range",
+                significant(clipped.share),
+                f"below {AT_THE_ENDS:g}",
+                "the least of all looks",
+            ),
+            Measure("operations before the loss", ", ".join(clipped.path.names), "no clamp", ""),
+        ],
+        "take the clamp off the outputs",
+    )
 
 
 def _picked(path: OutputPath) -> bool:

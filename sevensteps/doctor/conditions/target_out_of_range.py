@@ -92,7 +92,7 @@ def _closing(case: Case) -> tuple[str, tuple[float, float], list[str]] | None:
         if path.compared is None or path.term.target in ("network", "output", "positions"):
             continue
         name = path.compared[-1] if path.compared else ""
-        if name.startswith("Clamp"):
+        if name.startswith("Clamp") or (name == "Neg" and path.compared[-2:-1] == ("Relu",)):
             return _clamp(case)
         return (name.lower(), RANGES[name], []) if name in RANGES else None
     closing, identified = output_activation(case), case.identified_loss

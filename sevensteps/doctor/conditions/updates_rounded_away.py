@@ -16,8 +16,8 @@ import math
 
 from sevensteps.doctor.case import Case
 from sevensteps.doctor.finding import Finding, Measure, Remedy
-from sevensteps.doctor.gradient_use import GradientUse, gradient_uses
-from sevensteps.doctor.measures import ADAPTIVE, learned_enough, median, significant
+from sevensteps.doctor.gradient_use import GradientUse, gradient_uses, known_to_learn
+from sevensteps.doctor.measures import ADAPTIVE, median, significant
 from sevensteps.observe.step_account import ParameterAccount
 
 STEP = "step"
@@ -37,7 +37,7 @@ SINGLE = 2.0**-24
 
 
 def examine(case: Case) -> Finding | None:
-    if case.before_training or learned_enough(case, 0.6):
+    if case.before_training or known_to_learn(case, 0.6):
         return None
     # (use, share of the entries that did not move)
     shares = [(use, _rounded_share(use)) for use in gradient_uses(case) if use.stepped]

@@ -14,8 +14,8 @@ import math
 
 from sevensteps.doctor.case import Case
 from sevensteps.doctor.finding import Finding, Measure, Remedy
+from sevensteps.doctor.gradient_use import known_to_learn
 from sevensteps.doctor.measures import (
-    learned_enough,
     median,
     optimizer_name,
     significant,
@@ -44,7 +44,7 @@ def examine(case: Case) -> Finding | None:
     decay = max(
         (float(group.get("weight_decay", 0) or 0) for group in case.facts.groups), default=0.0
     )
-    if decay <= 0 or case.before_training or len(case.looks) < 2 or learned_enough(case, 0.75):
+    if decay <= 0 or case.before_training or len(case.looks) < 2 or known_to_learn(case, 0.75):
         return None
     layers = weight_layers(case)
     looks = [*case.looks, *([case.probe] if case.probe is not None else [])]

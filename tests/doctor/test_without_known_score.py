@@ -1,0 +1,73 @@
+"""What a mechanism proves is a fault too where no score and no loss says how well it learns."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+import sevensteps as ss
+
+pytestmark = pytest.mark.draws
+
+
+def conditions(
+    scale: float = 1.0,
+    offset: float = 0.0,
+    optimizer: str = "AdamW",
+    dtype: torch.dtype = torch.float32,
+    **settings: object,
+) -> list[str]:
+    """The warnings about codes [B, 4] that are alike for two noisy views of a sample."""
+    torch.manual_seed(0)
+    latent = torch.randn(256, 4)
+    x = latent @ torch.randn(4, 16)
+    model = nn.Sequential(nn.Linear(16, 32), nn.Tanh(), nn.Linear(32, 32), nn.Tanh())
+    model.append(nn.Linear(32, 4)).to(dtype)
+    steps: torch.optim.Optimizer = getattr(torch.optim, optimizer)(
+        model.parameters(), **{"lr": 3e-3, **settings}
+    )
+    with ss.watch(model, steps) as watch:
+        for rows in (part for _ in range(16) for part in torch.randperm(256).split(32)):
+            views = (x[rows] + 0.1 * torch.randn(32, 16) for _ in range(2))
+            codes = [code(model, scale * view + offset, dtype) for view in views]
+            a, b = (F.normalize(c, dim=1) for c in codes)
+            loss = F.cross_entropy(a @ b.T / 0.2, torch.arange(32))
+            steps.zero_grad()
+            loss.backward()
+            steps.step()
+            watch.step(loss)
+    return [f.condition for f in watch.diagnose().findings if f.severity != "info"]
+
+
+def code(model: nn.Module, x: Tensor, dtype: torch.dtype) -> Tensor:
+    answer: Tensor = model(x.to(dtype)).float()
+    return answer
+
+
+def test_of_a_training_that_is_well_nothing_is_said() -> None:
+    assert conditions() == []
+
+
+def test_weights_that_are_pulled_to_nothing() -> None:
+    assert "weight_decay_too_strong" in conditions(optimizer="Adam", weight_decay=1.0)
+    assert "weight_decay_too_strong" not in conditions(optimizer="Adam", weight_decay=1e-4)
+
+
+def test_steps_that_are_rounded_away() -> None:
+    assert "updates_rounded_away" in conditions(dtype=torch.bfloat16, lr=2e-5)
+    assert "updates_rounded_away" not in conditions(dtype=torch.bfloat16, lr=1e-2)
+
+
+def test_an_epsilon_beside_which_no_gradient_counts() -> None:
+    assert "optimizer_setting" in conditions(eps=10.0)
+    assert "optimizer_setting" not in conditions(eps=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("scale", "offset", "accused"),
+    [(1.0, 0.0, False), (1000.0, 0.0, True), (1.0, 100.0, True), (1e-4, 0.0, True)],
+)
+def test_inputs_of_another_size(scale: float, offset: float, accused: bool) -> None:
+    assert ("inputs_unscaled" in conditions(scale, offset)) is accused

@@ -15,7 +15,8 @@ more, written then by somebody who had read nothing of the doctor nor of those t
 since 1 December 2026, when the right cause had been named in 90 of 140 of their faulty runs:
 "adversaries", "denoisers", "latent_codes", "near_and_far", "odds_and_ranks", "on_graphs",
 "pixel_maps", "pupils", "rewards", "series_ahead", "sound_clips", "tastes", "translators" and
-"words_in_order". All stand apart from the other cases and have a report of their own,
+"words_in_order". Those in `KEPT_BACK` were written later that day by somebody who had read nothing
+of the doctor. All stand apart from the other cases and have a report of their own,
 `python -m benchmarks.doctor.field_faults`.
 """
 
@@ -83,7 +84,7 @@ OPEN = (
     "words_in_order",
     "wrong_axis",
 )
-KEPT_BACK: tuple[str, ...] = ()
+KEPT_BACK: tuple[str, ...] = ("grid_worlds", "recommendations", "spoken_commands")
 FAMILIES: dict[str, list[Pair]] = {
     family: importlib.import_module(f"{__name__}.{family}").PAIRS for family in (*OPEN, *KEPT_BACK)
 }

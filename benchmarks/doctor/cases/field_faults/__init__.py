@@ -84,7 +84,13 @@ OPEN = (
     "words_in_order",
     "wrong_axis",
 )
-KEPT_BACK: tuple[str, ...] = ("grid_worlds", "recommendations", "spoken_commands")
+KEPT_BACK: tuple[str, ...] = (
+    "credit_tables",
+    "grid_worlds",
+    "power_load",
+    "recommendations",
+    "spoken_commands",
+)
 FAMILIES: dict[str, list[Pair]] = {
     family: importlib.import_module(f"{__name__}.{family}").PAIRS for family in (*OPEN, *KEPT_BACK)
 }

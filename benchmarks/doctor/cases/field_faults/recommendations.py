@@ -175,7 +175,7 @@ PAIRS = [
         "milliseconds listened standardised",
         ("targets_unscaled",),
         seconds_listened,
-        0.5,
+        0.6,
         0.7,
     ),
     Pair(

@@ -135,15 +135,9 @@ class AccountRecorder(StepRecorder):
         self._remove_hooks()
         self._forget()
         self._sampling = self._looks < 8 or self._looks % 4 == 0
-        earlier, self._gradients = self._gradients, {}
-        for gradient in self._read_parameters():
-            self._gradients[id(gradient.parameter)] = gradient
-            previous = earlier.get(id(gradient.parameter))
-            if previous is not None and previous.parameter is gradient.parameter:
-                gradient.pending, gradient.stale = previous.pending, previous.stale
-                gradient.spent, gradient.after = previous.spent, previous.after
-                gradient.inputs, gradient.pass_ids = previous.inputs, previous.pass_ids
-                gradient.others_stepped = previous.others_stepped
+        self._gradients = {id(g.parameter): g for g in self._read_parameters(self._gradients)}
+        for gradient in self._gradients.values():
+            gradient.forget_step()
             self._catch_up(gradient)
         with torch.enable_grad():
             for gradient in self._gradients.values():
@@ -168,7 +162,10 @@ class AccountRecorder(StepRecorder):
         just_stepped = any(mark.before not in (None, mark.now) for mark in marks)
         gradient.spent = True if just_stepped else None
 
-    def _read_parameters(self) -> list[GradientHistory]:
+    def _read_parameters(self, earlier: Mapping[int, GradientHistory]) -> list[GradientHistory]:
+        """The histories of the parameters that there are now; those that go on are `earlier`
+        ones.
+        """
         groups: dict[int, int] = {}
         owners: dict[int, tuple[int, ...]] = {}
         number = 0
@@ -178,18 +175,20 @@ class AccountRecorder(StepRecorder):
                     groups[id(p)] = number
                     owners[id(p)] = (*owners.get(id(p), ()), id(optimizer))
                 number += 1
-        return [
-            GradientHistory(
-                prefix_of(network) + name,
-                network,
-                p,
-                groups.get(id(p)),
-                owners.get(id(p), ()),
-            )
-            for network, named in self._named.items()
-            for name, p in named
-            if (p.requires_grad or id(p) in groups) and p.is_floating_point() and _is_plain(p)
-        ]
+        gradients = []
+        for network, named in self._named.items():
+            for name, p in named:
+                key = id(p)
+                if not (p.requires_grad or key in groups):
+                    continue
+                if not p.is_floating_point() or not _is_plain(p):
+                    continue
+                gradient = earlier.get(key)
+                if gradient is None or gradient.parameter is not p:
+                    gradient = GradientHistory(prefix_of(network) + name, network, p)
+                gradient.group, gradient.optimizers = groups.get(key), owners.get(key, ())
+                gradients.append(gradient)
+        return gradients
 
     # -- what happens in a step --------------------------------------------------------------------
 

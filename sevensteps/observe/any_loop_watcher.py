@@ -60,6 +60,7 @@ class AnyLoopWatcher:
         self._observation = Observation(NetworkFacts("", {}, {}, ()))
         self._log = StepLog(self._observation, self._not_finite)
         self._passed = PassedSteps(self._log, self._pause_passing)
+        self._pass_step = self._passed.note
         self._warnings = WarningRecorder(self.observation.warnings, lambda: self.step_number)
         self._recorders = Recorders(self._observation, budget, self._fail)
         # whether nothing is hooked, up to the step `_quiet_until`; two of these steps, from
@@ -285,7 +286,7 @@ class AnyLoopWatcher:
         """
         if self._quiet and parts is None and score is None:
             try:
-                if self._passed.note(loss, target):
+                if self._pass_step(loss, target):
                     return
             except Exception as failure:
                 self._fail(failure)

@@ -26,8 +26,8 @@ class GradientHistory:
     name: str
     network: str
     parameter: Tensor
-    group: int | None
-    optimizers: tuple[int, ...]  # ids of those that update it
+    group: int | None = None
+    optimizers: tuple[int, ...] = ()  # ids of those that update it
     pending: int = 0
     spent: bool | None = None
     stale: float | None = None

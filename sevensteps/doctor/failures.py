@@ -69,7 +69,6 @@ class Failure:
     sentence: str
     measure: Measure
     suspects: tuple[str, ...]
-    confidence: float
 
 
 def failure(case: Case) -> Failure | None:
@@ -107,7 +106,6 @@ def _impossible_loss(case: Case) -> Failure | None:
                         f"{term.name}, before it is weighed", significant(size), "0 or more", ""
                     ),
                     ("output_loss_mismatch", "target_out_of_range"),
-                    0.8,
                 )
     return None
 
@@ -135,7 +133,6 @@ def _runs_away(case: Case) -> Failure | None:
         "longer counts.",
         Measure("loss at the end", significant(end), "level", "means over stretches"),
         ("loss_sign", "loss_terms_unbalanced"),
-        0.75,
     )
 
 
@@ -159,7 +156,6 @@ def _one_answer(case: Case) -> Failure | None:
         "cannot reach the side of the others.",
         Measure("classes that are answered", 1, len(classes.unique()), "training samples"),
         ("output_loss_mismatch", "target_out_of_range", "loss_sign"),
-        0.8,
     )
 
 
@@ -187,7 +183,6 @@ def _head_at_chance(case: Case) -> Failure | None:
         ),
         Measure(one.measure, significant(one.reached), f"above {one.ignorant:.3g}", one.of),
         ("loss_terms_unbalanced", "loss_sign") if rebuilt else ("loss_terms_unbalanced",),
-        0.65,
     )
 
 
@@ -263,7 +258,6 @@ def _worse_than_ignorant(case: Case) -> Failure | None:
         f"{ignorant:.3g}: where the network is wrong it is far too sure of it.",
         Measure("loss at the end", significant(known.reached), f"below {ignorant:.3g}", known.by),
         ("output_overconfident", "learning_rate_too_high", "stopped_early"),
-        0.6,
     )
 
 
@@ -284,7 +278,6 @@ def _score_stays(case: Case) -> Failure | None:
         + ": what is made small is not what is asked for.",
         Measure("reported score", significant(end), f"above {start:.3g}", "the start"),
         ("output_loss_mismatch", "loss_unsuited", "train_valid_mismatch", "target_in_input"),
-        0.6,
     )
 
 
@@ -309,7 +302,6 @@ def _only_by_heart(case: Case) -> Failure | None:
         "it learned holds there.",
         Measure("score on the validation data", significant(valid), f"above {least:.3g}", ""),
         ("labels_unrelated", "overfitting", "train_valid_mismatch", "target_in_input"),
-        0.6,
     )
 
 
@@ -333,5 +325,4 @@ def _worse_than_start(case: Case) -> Failure | None:
         "began.",
         Measure("loss at the end", significant(means[-1]), f"below {means[0]:.3g}", "the start"),
         ("learning_rate_too_high", "loss_sign", "loss_terms_unbalanced"),
-        0.5,
     )

@@ -40,6 +40,7 @@ STEP = "stop"
 EXPLAINS: tuple[str, ...] = ()
 PATTERN = 0.05  # of the way from chance to perfect that a simple model reaches, of a pattern
 EXACT = 0.01  # of the score or the loss
+UNNAMED = 0.3  # that nothing but this is to be named: the cause is another one, mostly
 NAMED = 5  # conditions that are ruled out or not judged, by name
 
 
@@ -67,9 +68,8 @@ def examine(case: Case) -> Finding | None:
         *([f"It may yet come: {early}."] if early else []),
         _about_pattern(pattern),
     ]
-    finding = _finding(case, Failure(" ".join(sentences), measures[0], (), 0.0))
+    finding = _finding(case, Failure(" ".join(sentences), measures[0], ()))
     finding.severity = "info" if pattern is False and not _exactly(comparisons) else "warning"
-    finding.confidence = 0.5 if early else 0.75 if pattern else 0.6
     finding.evidence[:1] = measures
     return finding
 
@@ -84,7 +84,7 @@ def _finding(case: Case, sign: Failure) -> Finding:
         "does_not_learn",
         STEP,
         "warning",
-        sign.confidence,
+        UNNAMED,
         " ".join(filter(None, sentences)),
         [sign.measure, *evidence],
         [

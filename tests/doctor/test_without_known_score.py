@@ -17,14 +17,18 @@ def conditions(
     offset: float = 0.0,
     optimizer: str = "AdamW",
     dtype: torch.dtype = torch.float32,
+    weights: float = 1.0,
     **settings: object,
 ) -> list[str]:
     """The warnings about codes [B, 4] that are alike for two noisy views of a sample."""
     torch.manual_seed(0)
     latent = torch.randn(256, 4)
     x = latent @ torch.randn(4, 16)
-    model = nn.Sequential(nn.Linear(16, 32), nn.Tanh(), nn.Linear(32, 32), nn.Tanh())
-    model.append(nn.Linear(32, 4)).to(dtype)
+    model = nn.Sequential(nn.Linear(16, 32), nn.ReLU(), nn.Linear(32, 32), nn.ReLU())
+    model.extend([nn.Linear(32, 32), nn.ReLU(), nn.Linear(32, 4)]).to(dtype)
+    with torch.no_grad():
+        for name, parameter in model.named_parameters():
+            parameter.mul_(weights if "weight" in name else 1.0)
     steps: torch.optim.Optimizer = getattr(torch.optim, optimizer)(
         model.parameters(), **{"lr": 3e-3, **settings}
     )
@@ -63,6 +67,13 @@ def test_steps_that_are_rounded_away() -> None:
 def test_an_epsilon_beside_which_no_gradient_counts() -> None:
     assert "optimizer_setting" in conditions(eps=10.0)
     assert "optimizer_setting" not in conditions(eps=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("weights", "cause"), [(0.03, "signal_vanishes"), (60.0, "signal_explodes")]
+)
+def test_weights_of_another_size(weights: float, cause: str) -> None:
+    assert cause in conditions(weights=weights)
 
 
 @pytest.mark.parametrize(

@@ -16,6 +16,7 @@ import math
 from sevensteps.doctor.case import Case
 from sevensteps.doctor.conditions.signal_vanishes import depth
 from sevensteps.doctor.finding import Finding, Measure, Remedy
+from sevensteps.doctor.gradient_use import known_to_learn
 from sevensteps.doctor.measures import (
     change_activation,
     hidden_activations,
@@ -38,6 +39,7 @@ GROWN = 100.0  # times the first layer's spread
 LARGE = 100.0  # inputs that may make the answers large by themselves
 BEYOND = 1000.0  # times the largest target and input
 USUAL_ROWS = 6.0  # length of a weight row; of a longer one the answers are large at once
+BY_NO_START = 4.0  # times, on average, that no usual start comes to
 PER_LAYER = 1.6  # times, on average, so that a single wide place is something else
 
 
@@ -47,11 +49,13 @@ def examine(case: Case) -> Finding | None:
         return _answers_explode(case)
     names, values = zip(*spreads, strict=True)
     first, last = values[0], values[-1]
-    if not first > 0 or learned_enough(case):
+    if not first > 0 or known_to_learn(case, 0.6):
         return None
     grown = last / first if math.isfinite(last) else math.inf
     each = grown ** (1 / (len(values) - 1))
-    if grown < GROWN or each < PER_LAYER:
+    # where nothing says how well it learns, only what no usual start does
+    nothing_known = case.skill is None and not case.loss_is_error
+    if grown < GROWN or each < (BY_NO_START if nothing_known else PER_LAYER):
         return None
     unbounded = sorted({str(layer.activation or layer.kind) for layer in hidden_activations(case)})
     exponential = "exp" in unbounded

@@ -18,7 +18,8 @@ from torch import nn
 
 from sevensteps.doctor.case import Case
 from sevensteps.doctor.finding import Finding, Measure, Remedy
-from sevensteps.doctor.measures import hidden_activations, layer_label, learned_enough, significant
+from sevensteps.doctor.gradient_use import known_to_learn
+from sevensteps.doctor.measures import hidden_activations, layer_label, significant
 from sevensteps.observe.look import Look
 from sevensteps.observe.network_facts import LayerFacts
 
@@ -53,7 +54,10 @@ def examine(case: Case) -> Finding | None:
     few = len(spreads) < LAYERS
     if few and left == 0:
         return None  # one of them is off: that is no shrinking
-    if left > SHRUNK or each > (NOTHING_LEFT if few else PER_LAYER) or learned_enough(case, 0.3):
+    # where nothing says how well it learns, only what no usual start does
+    nothing_known = case.skill is None and not case.loss_is_error
+    most = NOTHING_LEFT if few or nothing_known else PER_LAYER
+    if left > SHRUNK or each > most or known_to_learn(case, 0.3):
         return None
     kinds = {layer.activation for layer in hidden_activations(case)}
     if any((layer.function.steepest or 1.0) <= 0.25 for layer in hidden_activations(case)):

@@ -118,7 +118,7 @@ def _figures(figures: Sequence[Document] | None) -> Iterable[str]:
             (entry["name"], f"{_number(entry['value'])} {entry.get('unit', '')}".strip())
             for entry in figures
         )
-        yield "<h2>Figures</h2>" + _table(("figure", "value"), rows)
+        yield _table(("figure", "value"), rows)
 
 
 def _race(race: Document | None) -> Iterable[str]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import torch
 
@@ -23,8 +23,12 @@ from sevensteps.doctor.trials.user_function import try_function
 from sevensteps.errors import ArgumentError
 from sevensteps.observe.torch_warnings import TrainingWarning
 from sevensteps.record.run_folder import nan_to_null
+from sevensteps.render.figures import plot
 from sevensteps.render.page import notebook_bundle, write_page
 from sevensteps.steps import parse
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 State = Literal["info", "warning", "error", "healthy", "unknown"]
 ENOUGH_STEPS = 10  # before which a training that looks good may yet go wrong
@@ -127,6 +131,14 @@ class Diagnosis(Examination):
     def __repr__(self) -> str:
         conditions = ", ".join(finding.condition for finding in self.findings)
         return f"<diagnosis: {conditions or 'nothing found'}>"
+
+    def plot(self, path: Path | str | None = None) -> Figure:
+        """Draw what is wrong, where it began and its evidence: a matplotlib figure, also saved to
+        `path` (.png or .svg).
+
+        Raises `ArgumentError` where matplotlib is not installed.
+        """
+        return plot(self, path)
 
     def report(self, path: Path | str) -> Path:
         """Write the diagnosis as one HTML file that opens anywhere, and return its path.

@@ -8,19 +8,20 @@ from typing import TYPE_CHECKING
 
 from sevensteps.lr_finder.rates import Rates
 from sevensteps.lr_finder.text import loss_limits
-from sevensteps.render.figures import draw_figure
+from sevensteps.render.figures import SMALL, current_palette, draw_figure, headline
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-COLOURS = {"too low": "#7f9bb3", "good": "#2e8b57", "edge": "#e0a030", "diverges": "#c0504d"}
+TOKENS = {"too low": "ink-soft", "good": "good", "edge": "series-5", "diverges": "observed"}
 
 
 @draw_figure.register(Rates)
 def draw_rates(rates: Rates, figure: Figure) -> None:
     """Loss against learning rate, the zones behind it, the suggestion circled."""
     figure.set_size_inches(8, 4.6)
-    axes = figure.subplots()
+    axes, palette = figure.subplots(), current_palette()
+    colours = {label: palette[token] for label, token in TOKENS.items()}
     lrs, middle = [rate.lr for rate in rates.rates], math.sqrt(10 ** (1 / 6))
     low, high = loss_limits([min(rate.first, rate.train) for rate in rates.rates], rates.start)
     low, high = low / (high / low) ** 0.06, high * (high / low) ** 0.12
@@ -31,7 +32,7 @@ def draw_rates(rates: Rates, figure: Figure) -> None:
     ]
     for name, zone in itertools.groupby(range(len(lrs)), lambda index: rates.rates[index].label):
         left, *_, right = [borders[index + end] for index in zone for end in (0, 1)]
-        axes.axvspan(left, right, color=COLOURS[name], alpha=0.13, linewidth=0)
+        axes.axvspan(left, right, color=colours[name], alpha=0.13, linewidth=0)
         axes.text(
             math.sqrt(left * right),
             1.015,
@@ -39,14 +40,14 @@ def draw_rates(rates: Rates, figure: Figure) -> None:
             transform=axes.get_xaxis_transform(),
             ha="center",
             va="bottom",
-            fontsize=9,
-            color=COLOURS[name],
+            fontsize=SMALL,
+            color=colours[name],
         )
     first = [(rate.lr, rate.first) for rate in rates.rates if rate.first <= high]
     staged = rates.stages[0][1] < rates.steps
     axes.plot(
         *zip(*first, strict=True),
-        color="#8a8f98" if staged else "#2f3b4c",
+        color=palette["ink-faint" if staged else "ink"],
         linewidth=1.4,
         zorder=2,
         label=f"after {rates.stages[0][1]:,} steps",
@@ -59,15 +60,15 @@ def draw_rates(rates: Rates, figure: Figure) -> None:
         ]
         axes.plot(
             *zip(*final, strict=True),
-            color="#2f3b4c",
+            color=palette["ink"],
             linewidth=1.4,
             zorder=2,
             label=f"after {rates.steps:,} steps",
         )
     for rate in rates.rates:
-        inside, colour = rate.train <= high, COLOURS[rate.label]
+        inside, colour = rate.train <= high, colours[rate.label]
         style = (
-            {"marker": "o", "markeredgecolor": "white"}
+            {"marker": "o", "markeredgecolor": palette["raised"]}
             if inside
             else {"marker": "x", "markeredgewidth": 1.4}
         )
@@ -86,7 +87,7 @@ def draw_rates(rates: Rates, figure: Figure) -> None:
         marker="o",
         markersize=12,
         markerfacecolor="none",
-        markeredgecolor="#111111",
+        markeredgecolor=palette["ink"],
         zorder=4,
         linestyle="none",
         label=f"suggestion {rates.suggestion:g}, {rates.word}",
@@ -95,7 +96,7 @@ def draw_rates(rates: Rates, figure: Figure) -> None:
     if edge is not None and lrs[0] < edge < lrs[-1]:
         axes.axvline(
             edge,
-            color="#555555",
+            color=palette["ink-soft"],
             linestyle=":",
             linewidth=1.2,
             label=f"stable at the start up to {edge:.2g} (2/λ)",
@@ -108,9 +109,5 @@ def draw_rates(rates: Rates, figure: Figure) -> None:
         xlabel="learning rate",
         ylabel="training loss",
     )
-    axes.set_title(
-        f"{rates.recipe.source}: {len(lrs)} learning rates", loc="left", fontsize=11, pad=20
-    )
-    for side in ("top", "right"):
-        axes.spines[side].set_visible(False)
-    axes.legend(frameon=False, fontsize=9, loc="lower left")
+    axes.legend(loc="lower left")
+    headline(figure, f"{rates.recipe.source}: {len(lrs)} learning rates")

@@ -8,25 +8,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from sevensteps.racing.leaderboard import LeaderboardRow
-from sevensteps.render.figures import new_figure, require_drawable, save_figure
+from sevensteps.render.figures import current_palette, drawn_figure, headline
 
 if TYPE_CHECKING:
+    from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-COLOURED = 10  # recipes with a colour of their own; the others are grey
-COLOURS = (
-    "#2e6fb0",
-    "#d1612f",
-    "#2e8b57",
-    "#8e5bb5",
-    "#c2a000",
-    "#c0504d",
-    "#4fa3a5",
-    "#7a6a53",
-    "#d77fb3",
-    "#5b6770",
-)
-GREY = "#c3c7cc"
+COLOURED = 10  # recipes with a colour and dashes of their own; the others are grey
+# of three recipes each, whose colours can be told apart by everybody
+DASHES = ("-", (0, (4, 2)), (0, (1, 1.5)), (0, (5, 2, 1, 2)))
 
 
 def plot_race(
@@ -42,12 +32,21 @@ def plot_race(
     `values[member]` has the metric after each epoch of a run. Raises `ArgumentError` if matplotlib
     is not installed, or if `path` cannot be written.
     """
-    require_drawable(Path(path or "race.png"))
-    figure = new_figure()
-    figure.set_size_inches(8, 4.6)
-    axes = figure.subplots()
+    with drawn_figure(path) as figure:
+        figure.set_size_inches(8, 4.6)
+        _draw(figure.subplots(), table, values, metric)
+        headline(figure, title)
+    return figure
+
+
+def _draw(
+    axes: Axes, table: Sequence[LeaderboardRow], values: Sequence[Sequence[float]], metric: str
+) -> None:
+    from matplotlib.ticker import MaxNLocator
+
+    colours = current_palette()
     for rank, row in reversed(list(enumerate(table))):
-        colour = COLOURS[rank] if rank < COLOURED else GREY
+        colour = colours.series[rank % len(colours.series)] if rank < COLOURED else colours["line"]
         runs = [values[member] for member in row.members]
         by_epoch = {
             epoch: [
@@ -66,17 +65,16 @@ def plot_race(
             epochs,
             [sum(finite) / len(finite) for finite in by_epoch.values()],
             color=colour,
-            lw=1.6 if rank < COLOURED else 0.8,
+            lw=1.8 if rank < COLOURED else 0.8,
+            linestyle=DASHES[rank // 3] if rank < COLOURED else "-",
             marker="o" if len(epochs) == 1 else None,
             label=row.label if rank < COLOURED else None,
         )
     axes.set(xlabel="epoch", ylabel=f"validation {metric}")
     if metric == "r2":  # which has no lowest value
         axes.set_ylim(bottom=max(axes.get_ylim()[0], -1))
-    axes.set_title(title, loc="left", fontsize=11)
-    for side in ("top", "right"):
-        axes.spines[side].set_visible(False)
+    axes.grid(axis="y")
+    axes.set_axisbelow(True)
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     handles, labels = axes.get_legend_handles_labels()
-    axes.legend(handles[::-1], labels[::-1], frameon=False, fontsize=8, loc="best")
-    save_figure(figure, path)
-    return figure
+    axes.legend(handles[::-1], labels[::-1], loc="best")

@@ -5,11 +5,22 @@ the view, and know no pages.
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from sevensteps.doctor.diagnosis import Diagnosis
 from sevensteps.explain.base import Explanation
+from sevensteps.render.figures import draw_figure
 from sevensteps.render.page import notebook_bundle, write_page
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+
+@draw_figure.register(Diagnosis)
+def _(subject: Diagnosis, figure: Figure) -> None:
+    from sevensteps.view.diagnosis_figure import draw_diagnosis
+
+    draw_diagnosis(subject, figure)
 
 
 @write_page.register

@@ -6,9 +6,18 @@ import importlib.util
 from pathlib import Path
 
 import pytest
+from matplotlib.colors import to_hex
 
 from sevensteps.errors import ArgumentError
-from sevensteps.render.figures import draw_figure, new_figure, plot, require_drawable, save_figure
+from sevensteps.render.figures import (
+    current_palette,
+    draw_figure,
+    drawn_figure,
+    plot,
+    require_drawable,
+    save_figure,
+)
+from sevensteps.render.palette import palette
 
 
 @pytest.mark.parametrize("name", ["a.png", "a.SVG", "folder.d/a.svg"])
@@ -31,7 +40,8 @@ def test_without_matplotlib_the_message_says_what_to_install(
 
 
 def test_a_figure_is_written_in_the_format_of_its_name(tmp_path: Path) -> None:
-    figure = new_figure()
+    with drawn_figure() as figure:
+        figure.subplots()
     assert save_figure(figure, tmp_path / "a.png") is figure
     assert (tmp_path / "a.png").read_bytes().startswith(b"\x89PNG\r\n")
     save_figure(figure, tmp_path / "a.svg")
@@ -49,3 +59,53 @@ def test_only_registered_answers_have_a_picture(tmp_path: Path) -> None:
     assert not (tmp_path / "a.png").exists()
     draw_figure.register(Answer, lambda answer, figure: figure.suptitle("drawn"))
     assert plot(Answer())._suptitle.get_text() == "drawn"
+
+
+def test_one_look_whatever_style_is_around() -> None:
+    import matplotlib
+
+    def looks() -> tuple[object, ...]:
+        with drawn_figure() as figure:
+            axes = figure.subplots()
+            axes.plot([0, 1], label="line")
+        figure.canvas.draw()
+        tick = axes.get_xticklabels()[0]
+        return (
+            figure.get_facecolor(),
+            axes.lines[0].get_color(),
+            axes.lines[0].get_linewidth(),
+            tick.get_color(),
+            tick.get_fontsize(),
+            tick.get_fontname(),
+            axes.spines["top"].get_visible(),
+        )
+
+    plain = looks()
+    with matplotlib.rc_context({"lines.linewidth": 9, "font.size": 30, "xtick.color": "red"}):
+        assert looks() == plain
+    assert matplotlib.rcParams["lines.linewidth"] != 1.8
+
+
+def test_a_dark_style_has_a_dark_figure() -> None:
+    from matplotlib import style
+
+    with style.context("dark_background"), drawn_figure() as figure:
+        assert current_palette() is palette("dark")
+    assert to_hex(figure.get_facecolor()) == palette("dark")["raised"]
+
+
+def test_dollar_signs_in_names_are_no_formulas() -> None:
+    with drawn_figure() as figure:
+        axes = figure.subplots()
+        axes.barh([r"$\frac$", "$a$"], [1, 2], label=r"$\nonsense$")
+        axes.set(title=r"$\oops{$", xscale="log")
+        axes.legend()
+    figure.canvas.draw()
+    assert axes.get_yticklabels()[0].get_parse_math() is False
+    assert any(label.get_parse_math() for label in axes.get_xticklabels())
+
+
+def test_a_notebook_shows_a_figure_without_pyplot() -> None:
+    with drawn_figure() as figure:
+        figure.subplots()
+    assert figure._repr_png_().startswith(b"\x89PNG")  # type: ignore[attr-defined]

@@ -19,4 +19,4 @@ def test_numbers_that_are_not_there() -> None:
     history = [{"step": 1, "train": {"loss": None}, "valid": {"loss": 0.5}}]
     figure = plot_run(history, "one evaluation")
     assert len(figure.axes) == 1
-    assert figure.axes[0].lines[1].get_ydata()[0] == 0.5
+    assert figure.axes[0].lines[0].get_ydata()[0] == 0.5

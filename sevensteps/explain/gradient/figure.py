@@ -9,12 +9,11 @@ from torch import Tensor
 
 from sevensteps.explain.gradient.answer import Gradient
 from sevensteps.explain.gradient.backward import Backward
-from sevensteps.render.figures import draw_figure
+from sevensteps.render.figures import current_palette, diverging, draw_figure, headline
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-SHARE = "#2a6fbb"
 WIDE = 30  # times the smallest: beyond it sizes are drawn on a scale of powers of ten
 
 
@@ -42,7 +41,7 @@ def draw_gradient(answer: Gradient, figure: Figure) -> None:
     if path:
         labels = [f"∂{factor.of}/∂{factor.by}" for factor in path.factors]
         values = [factor.value for factor in path.factors]
-        panels[2].barh(labels, values, color=SHARE)
+        panels[2].barh(labels, values, color=current_palette()["expected"])
         for row, value in enumerate(values):
             panels[2].annotate(
                 f"{value:.3g}",
@@ -56,10 +55,10 @@ def draw_gradient(answer: Gradient, figure: Figure) -> None:
         panels[2].margins(x=0.25)
         panels[2].invert_yaxis()
         panels[2].tick_params(axis="y", labelsize=7)
-        panels[2].axvline(0, color="black", linewidth=0.8)
+        panels[2].axvline(0, color=current_palette()["ink-soft"], linewidth=0.8)
         panels[2].set(xlabel="factor", ylabel="from the loss back")
-        panels[2].set_title(f"the strongest path: product {path.product:.3g}", fontsize=9)
-    figure.suptitle(f"∂L/∂{answer.name} = {answer.autograd:.4g}", fontsize=11)
+        panels[2].set_title(f"the strongest path: product {path.product:.3g}")
+    headline(figure, f"∂L/∂{answer.name} = {answer.autograd:.4g}")
 
 
 @draw_figure.register(Backward)
@@ -74,12 +73,14 @@ def draw_backward(answer: Backward, figure: Figure) -> None:
     figure.set_size_inches(13 if name else 6, 3.8)
     panels = figure.subplots(1, 3 if name else 1, squeeze=False)[0]
     rows = [row for row in answer.layers if row.slope > 0]
-    panels[0].barh([row.name for row in rows], [row.slope for row in rows], color=SHARE)
+    panels[0].barh(
+        [row.name for row in rows], [row.slope for row in rows], color=current_palette()["expected"]
+    )
     panels[0].invert_yaxis()
     if rows and max(row.slope for row in rows) > WIDE * min(row.slope for row in rows):
         panels[0].set_xscale("log")
     panels[0].set(xlabel="|dL/d(output of the layer)|", ylabel="from the loss back")
-    panels[0].set_title("size of the gradient by layer", fontsize=9)
+    panels[0].set_title("size of the gradient by layer")
     if name:
         weights, gradients = answer.weights[name], answer.gradients[name]
         flat = int(gradients.abs().argmax())
@@ -105,7 +106,7 @@ def draw_backward(answer: Backward, figure: Figure) -> None:
             )
     count = len(answer.samples)
     whose = f"sample {answer.samples[0]:,}" if count == 1 else f"{count:,} samples"
-    figure.suptitle(f"Backward pass: {whose} of {answer.part}, loss {answer.loss:.4g}", fontsize=11)
+    headline(figure, f"Backward pass: {whose} of {answer.part}, loss {answer.loss:.4g}")
 
 
 def heat(
@@ -117,8 +118,8 @@ def heat(
     title: str,
     unit: str,
 ) -> None:
-    """A parameter as a heat map, red above 0 and blue below. Of weights over an image those of one
-    unit, laid out as the image; of a filter the one named by `index`, which is marked.
+    """A parameter as a heat map, orange above 0 and blue below. Of weights over an image those of
+    one unit, laid out as the image; of a filter the one named by `index`, which is marked.
     """
     from matplotlib.patches import Rectangle
     from matplotlib.ticker import MaxNLocator
@@ -127,7 +128,7 @@ def heat(
     limit = float(numpy.abs(values).max()) or 1.0
     shown = axes.imshow(
         values,
-        cmap="RdBu_r",
+        cmap=diverging(),
         vmin=-limit,
         vmax=limit,
         aspect="auto" if labels[1] == "unit" else "equal",
@@ -138,11 +139,16 @@ def heat(
     if mark is not None:
         axes.add_patch(
             Rectangle(
-                (mark[1] - 0.5, mark[0] - 0.5), 1, 1, fill=False, edgecolor="black", linewidth=1.5
+                (mark[1] - 0.5, mark[0] - 0.5),
+                1,
+                1,
+                fill=False,
+                edgecolor=current_palette()["ink"],
+                linewidth=1.5,
             )
         )
     axes.set(xlabel=labels[0], ylabel=labels[1])
-    axes.set_title(title + of, fontsize=9)
+    axes.set_title(title + of)
     figure.colorbar(shown, ax=axes, label=unit)
 
 

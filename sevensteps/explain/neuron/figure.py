@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from sevensteps.explain.neuron.answer import Neuron
-from sevensteps.render.figures import draw_figure
+from sevensteps.render.figures import current_palette, diverging, draw_figure, headline
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure, SubFigure
 
-ABOVE, BELOW, LINE = "#b2182b", "#2166ac", "#333333"
 MAX_BARS = 20  # weights that are drawn as bars
 MAX_KERNELS = 16  # input channels whose kernels are drawn
 
@@ -33,7 +33,7 @@ def draw_neuron(neuron: Neuron, figure: Figure) -> None:
     _groups(groups, neuron)
     _history(history, neuron)
     state = "" if neuron.dead is None else " (dead)" if neuron.dead else " (alive)"
-    figure.suptitle(f"{neuron.layer}, unit {neuron.unit} of {neuron.units}{state}", fontsize=12)
+    headline(figure, f"{neuron.layer}, unit {neuron.unit} of {neuron.units}{state}")
 
 
 def _weights(part: SubFigure, neuron: Neuron) -> None:
@@ -50,7 +50,7 @@ def _weights(part: SubFigure, neuron: Neuron) -> None:
             panel.axis("off")
         for panel, picture in zip(panels.flat, pictures, strict=False):
             shown = panel.imshow(
-                picture, cmap="RdBu_r", vmin=-top, vmax=top, interpolation="nearest"
+                picture, cmap=diverging(), vmin=-top, vmax=top, interpolation="nearest"
             )
         part.colorbar(
             shown,
@@ -63,13 +63,12 @@ def _weights(part: SubFigure, neuron: Neuron) -> None:
     axes = part.subplots()
     order = neuron.weights.abs().argsort(descending=True, stable=True)[:MAX_BARS].flip(0).tolist()
     values = [float(neuron.weights[index]) for index in order]
-    axes.barh(range(len(order)), values, color=[ABOVE if value > 0 else BELOW for value in values])
+    axes.barh(range(len(order)), values, color=_by_sign(values))
     axes.set_yticks(
         range(len(order)),
         [neuron.names[index] if neuron.names else f"input {index}" for index in order],
-        fontsize=8,
     )
-    axes.axvline(0, color=LINE, linewidth=0.8)
+    axes.axvline(0, color=current_palette()["ink-soft"], linewidth=0.8)
     axes.set_xlabel(
         "weight"
         + (
@@ -78,12 +77,11 @@ def _weights(part: SubFigure, neuron: Neuron) -> None:
             else ""
         )
     )
-    _plain(axes)
 
 
 def _samples(part: SubFigure, neuron: Neuron) -> None:
     assert neuron.pictures is not None
-    part.suptitle("What it fires on most", fontsize=10)
+    part.suptitle("What it fires on most", fontsize=10, fontweight="normal")
     panels = part.subplots(2, -(-max(len(neuron.top), 2) // 2), squeeze=False)
     for panel in panels.flat:
         panel.axis("off")
@@ -98,7 +96,9 @@ def _samples(part: SubFigure, neuron: Neuron) -> None:
             cmap="gray_r",
             interpolation="nearest",
         )
-        panel.set_title(f"#{strong.sample} ({strong.target}): {strong.sum:.3g}", fontsize=7)
+        panel.set_title(
+            f"#{strong.sample} ({strong.target}): {strong.sum:.3g}", fontsize=7, loc="center", pad=3
+        )
 
 
 def _groups(axes: Axes, neuron: Neuron) -> None:
@@ -106,21 +106,18 @@ def _groups(axes: Axes, neuron: Neuron) -> None:
     axes.barh(
         range(len(shown)),
         [group.mean for group in shown],
-        color=[ABOVE if group.mean > 0 else BELOW for group in shown],
+        color=_by_sign([group.mean for group in shown]),
     )
     axes.set_yticks(
         range(len(shown)),
         [f"{group.name[:20]} ({group.firing:.0%})" for group in shown],
-        fontsize=8,
     )
-    axes.axvline(0, color=LINE, linewidth=0.8)
+    axes.axvline(0, color=current_palette()["ink-soft"], linewidth=0.8)
     axes.set_xlabel("mean activation (in brackets: share it fires on)")
-    _plain(axes)
 
 
 def _history(axes: Axes, neuron: Neuron) -> None:
     moments = neuron.life.moments
-    _plain(axes)
     axes.set_xlabel("step")
     axes.set_ylabel("share of samples it fires on")
     axes.set_ylim(-0.03, 1.03)
@@ -138,17 +135,24 @@ def _history(axes: Axes, neuron: Neuron) -> None:
     axes.plot(
         [moment.step for moment in moments],
         [moment.firing for moment in moments],
-        color=LINE,
+        color=current_palette()["expected"],
         marker=".",
         linewidth=1,
     )
+    colours = current_palette()
     for step, what in neuron.life.events[:12]:
-        axes.axvline(step, color=BELOW if what == "silent" else ABOVE, linewidth=0.8, linestyle=":")
+        axes.axvline(
+            step,
+            color=colours["expected" if what == "silent" else "observed"],
+            linewidth=0.8,
+            linestyle=":",
+        )
     axes.set_title(
-        "its history" + (" (dotted: blue falls silent, red fires)" if neuron.life.events else ""),
-        fontsize=10,
+        "its history"
+        + (" (dotted: blue falls silent, orange fires)" if neuron.life.events else ""),
     )
 
 
-def _plain(axes: Axes) -> None:
-    axes.spines[["top", "right"]].set_visible(False)
+def _by_sign(values: Sequence[float]) -> list[str]:
+    colours = current_palette()
+    return [colours["observed" if value > 0 else "expected"] for value in values]

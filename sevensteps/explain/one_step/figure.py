@@ -5,12 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from sevensteps.explain.one_step.answer import Steps
-from sevensteps.render.figures import draw_figure
+from sevensteps.render.figures import current_palette, draw_figure, headline
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
-
-BEFORE, AFTER = "#7a8794", "#2b6cb0"
 
 
 @draw_figure.register(Steps)
@@ -22,24 +20,32 @@ def draw_steps(steps: Steps, figure: Figure) -> None:
         (layer.name, 100 * layer.relative) for layer in steps.layers if layer.relative is not None
     ]
     figure.set_size_inches(9, max(3.2, 1.6 + 0.32 * len(steps.layers)))
-    figure.suptitle(f"Step {steps.at:,}: {steps.steps['step']}")
+    colours = current_palette()
+    headline(figure, f"Step {steps.at:,}: {steps.steps['step']}")
     left, right = figure.subplots(1, 2, width_ratios=(1, 1.4))
-    bars = left.bar(["before", "after"], steps.losses, color=[BEFORE, AFTER], width=0.6)
-    left.bar_label(bars, fmt="%.4g", label_type="center", color="white")
+    bars = left.bar(
+        ["before", "after"],
+        steps.losses,
+        color=[colours["ink-soft"], colours["expected"]],
+        width=0.6,
+    )
+    left.bar_label(bars, fmt="%.4g", label_type="center", color=colours["raised"])
     left.axhline(
         steps.ignorant,
-        color="0.2",
+        color=colours["observed"],
         linestyle=":",
         linewidth=1,
         label=f"a network that knows nothing: {steps.ignorant:.4g}",
     )
-    left.legend(loc="upper center", bbox_to_anchor=(0.5, -0.1), fontsize=8, frameon=False)
+    left.legend(loc="upper center", bbox_to_anchor=(0.5, -0.1))
     left.set_ylabel(f"loss, mean of the {steps.size:,} samples")
-    left.set_title("The same batch, around the step", fontsize=10)
+    left.set_title("The same batch, around the step")
     if moved:
         names, shares = zip(*moved, strict=True)
         right.bar_label(
-            right.barh(names, shares, color=AFTER, height=0.5), fmt="%.3g %%", padding=3
+            right.barh(names, shares, color=colours["expected"], height=0.5),
+            fmt="%.3g %%",
+            padding=3,
         )
         right.invert_yaxis()
         right.margins(x=0.2)
@@ -47,7 +53,7 @@ def draw_steps(steps: Steps, figure: Figure) -> None:
         right.barh(
             [layer.name for layer in steps.layers],
             [layer.change for layer in steps.layers],
-            color=AFTER,
+            color=colours["expected"],
         )
         right.invert_yaxis()
     right.set_xlabel(
@@ -55,6 +61,4 @@ def draw_steps(steps: Steps, figure: Figure) -> None:
         if moved
         else "length of the change (the weights were all 0)"
     )
-    right.set_title("How far each layer moved", fontsize=10)
-    for axes in (left, right):
-        axes.spines[["top", "right"]].set_visible(False)
+    right.set_title("How far each layer moved")

@@ -9,12 +9,11 @@ import numpy
 from sevensteps.explain.sample.answer import Sample, SampleInput, answer_text
 from sevensteps.explain.sample.confusion import Confusion
 from sevensteps.explain.sample.worst_and_best import Samples
-from sevensteps.render.figures import draw_figure
+from sevensteps.render.figures import current_palette, draw_figure, headline, sequential
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-RIGHT, OTHER, WRONG = "#2a7f62", "#9aa0a6", "#c0392b"
 MAX_BARS = 12  # bars
 IMAGES_ACROSS = 5
 MAX_RANKED = 25
@@ -23,9 +22,11 @@ MAX_NAMED = 25  # classes whose names and counts can be read
 
 @draw_figure.register(Sample)
 def draw_sample(answer: Sample, figure: Figure) -> None:
-    """The input on the left, on the right a bar for each class: green is the truth, red a wrong
+    """The input on the left, on the right a bar for each class: green is the truth, orange a wrong
     answer; or one for a single score.
     """
+    colours = current_palette()
+    right_one, other, wrong = colours["good"], colours["ink-faint"], colours["observed"]
     figure.set_size_inches(8, 3.6)
     left, right = figure.subplots(1, 2)
     show_input(left, answer.input)
@@ -36,16 +37,16 @@ def draw_sample(answer: Sample, figure: Figure) -> None:
     probable = any(row.probability is not None for row in rows)
     values = [row.probability if probable else row.output for row in rows]
     if answer.right is None:
-        right.barh(["answer", "truth"], _answer_and_truth(answer), color=[OTHER, RIGHT])
+        right.barh(["answer", "truth"], _answer_and_truth(answer), color=[other, right_one])
         right.set_xlabel("target, in its own units")
     elif len(rows) == 1:  # a score of one output
         right.barh(
             [f"score for {rows[0].name}"],
             [rows[0].output or 0.0],
             height=0.3,
-            color=RIGHT if answer.right else WRONG,
+            color=right_one if answer.right else wrong,
         )
-        right.axvline(answer.threshold, color="black", linewidth=0.8)
+        right.axvline(answer.threshold, color=colours["ink-soft"], linewidth=0.8)
         reach = 1.2 * max(abs((rows[0].output or 0.0) - answer.threshold), 0.5)
         right.set(
             xlabel=f"output: above {answer.threshold:g} the answer is {rows[0].name}",
@@ -54,11 +55,11 @@ def draw_sample(answer: Sample, figure: Figure) -> None:
         )
     else:
         colors = [
-            RIGHT
+            right_one
             if row.target
-            else WRONG
+            else wrong
             if row.name == answer.answer and not answer.right
-            else OTHER
+            else other
             for row in rows
         ]
         right.barh([row.name for row in rows], [value or 0.0 for value in values], color=colors)
@@ -68,8 +69,8 @@ def draw_sample(answer: Sample, figure: Figure) -> None:
         right.set_xlim(0, 1)
     if len(rows) > 1 or answer.right is None:
         right.invert_yaxis()
-    right.set_title(f"{answer.loss_name} {answer.loss:.4g}", fontsize=10)
-    figure.suptitle(answer.title, fontsize=11)
+    right.set_title(f"{answer.loss_name} {answer.loss:.4g}")
+    headline(figure, answer.title)
 
 
 def _answer_and_truth(answer: Sample) -> list[float]:
@@ -90,8 +91,8 @@ def show_input(axes: Any, source: SampleInput) -> None:
     labels = [
         f"{name} = {raw:.4g}" for name, raw in list(zip(names, source.raw, strict=True))[:MAX_BARS]
     ]
-    axes.barh(labels, source.fed[:MAX_BARS], color=OTHER)
-    axes.axvline(0, color="black", linewidth=0.8)
+    axes.barh(labels, source.fed[:MAX_BARS], color=current_palette()["ink-faint"])
+    axes.axvline(0, color=current_palette()["ink-soft"], linewidth=0.8)
     axes.set(xlabel="as the network is fed", ylabel="feature = raw value")
     axes.invert_yaxis()
 
@@ -122,11 +123,11 @@ def draw_samples(answer: Samples, figure: Figure) -> None:
                 for row in ranked
             ],
             [row.loss for row in ranked],
-            color=OTHER,
+            color=current_palette()["ink-faint"],
         )
         axes.invert_yaxis()
         axes.set(xlabel="loss", ylabel="sample: truth, answer")
-        figure.suptitle(title, fontsize=11)
+        headline(figure, title)
         return
     across = min(IMAGES_ACROSS, len(ranked))
     down = -(-len(ranked) // across)
@@ -141,7 +142,7 @@ def draw_samples(answer: Samples, figure: Figure) -> None:
         )
     for axes in grid:
         axes.set_axis_off()
-    figure.suptitle(title, fontsize=11)
+    headline(figure, title)
 
 
 @draw_figure.register(Confusion)
@@ -156,8 +157,8 @@ def draw_confusion(answer: Confusion, figure: Figure) -> None:
     )
     side = 2.2 + 0.42 * min(max(counts.shape), MAX_NAMED)
     figure.set_size_inches(side + 1.2, side)
-    axes = figure.subplots()
-    shown = axes.imshow(shares, cmap="Blues", vmin=0, vmax=1, aspect="auto")
+    axes, colours = figure.subplots(), current_palette()
+    shown = axes.imshow(shares, cmap=sequential(), vmin=0, vmax=1, aspect="auto")
     if max(counts.shape) <= MAX_NAMED:
         axes.set_xticks(
             range(len(columns)), columns, rotation=45 if max(map(len, columns)) > 3 else 0
@@ -173,11 +174,11 @@ def draw_confusion(answer: Confusion, figure: Figure) -> None:
                         ha="center",
                         va="center",
                         fontsize=8,
-                        color="white" if shares[row, column] > 0.5 else "black",
+                        color=colours["raised" if shares[row, column] > 0.5 else "ink"],
                     )
     axes.set(
         xlabel="outcome" if answer.labels else "answer",
         ylabel="label" if answer.labels else "truth",
-        title=f"{answer.right:,} of {answer.total:,} right in {answer.part}",
     )
+    headline(figure, f"{answer.right:,} of {answer.total:,} right in {answer.part}")
     figure.colorbar(shown, ax=axes, label="share of the row")

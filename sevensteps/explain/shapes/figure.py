@@ -6,13 +6,14 @@ import math
 from typing import TYPE_CHECKING
 
 from sevensteps.explain.shapes.answer import LayerShapes, Shapes, shape_text
-from sevensteps.render.figures import draw_figure
+from sevensteps.render.figures import current_palette, draw_figure
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-ACTIVATION, PARAMETER, EDGE = "#9ecae1", "#fdae6b", "#444444"
+ACTIVATION, PARAMETER, EDGE = "series-1", "series-2", "ink"  # tokens of the palette
+ALPHA = 0.35  # of a box
 # the longest axis of all, drawn; others by the square root of their lengths, else a bias could not
 # be seen beside 784 pixels
 LONGEST = 2.4
@@ -25,7 +26,10 @@ GAP = 0.9
 @draw_figure.register(Shapes)
 def draw_shapes(answer: Shapes, figure: Figure) -> None:
     """From left to right: the input, then what each layer gives; under a layer what it holds."""
+    from matplotlib.colors import to_rgba
     from matplotlib.patches import Patch
+
+    colours = current_palette()
 
     longest = max(
         [
@@ -47,7 +51,10 @@ def draw_shapes(answer: Shapes, figure: Figure) -> None:
     for row in answer.rows:
         left = right + GAP
         axes.annotate(
-            "", (left - 0.12, 0), (right + 0.12, 0), arrowprops={"arrowstyle": "->", "color": EDGE}
+            "",
+            (left - 0.12, 0),
+            (right + 0.12, 0),
+            arrowprops={"arrowstyle": "->", "color": current_palette()[EDGE]},
         )
         right = _draw_tensor(
             axes, left, 0.0, row.output, scale, ACTIVATION, f"{row.name}\n{row.kind}"
@@ -59,21 +66,19 @@ def draw_shapes(answer: Shapes, figure: Figure) -> None:
     axes.legend(
         handles=[
             Patch(
-                facecolor=ACTIVATION,
-                edgecolor=EDGE,
+                facecolor=to_rgba(colours[ACTIVATION], ALPHA),
+                edgecolor=colours[EDGE],
                 label=f"activations: {answer.activations:,} numbers, computed anew for each batch",
             ),
             Patch(
-                facecolor=PARAMETER,
-                edgecolor=EDGE,
+                facecolor=to_rgba(colours[PARAMETER], ALPHA),
+                edgecolor=colours[EDGE],
                 label=f"parameters: {answer.parameters:,} numbers, learned and kept",
             ),
         ],
         loc="upper center",
         bbox_to_anchor=(0.5, 0),
         ncols=2,
-        fontsize=8,
-        frameon=False,
     )
     axes.set_title(
         f"One batch of {answer.batch}: samples across, units down, channels stacked; a side grows "
@@ -150,7 +155,12 @@ def _parameter_size(shape: tuple[int, ...], scale: float) -> tuple[float, float]
     )
 
 
-def _draw_box(axes: Axes, x: float, y: float, wide: float, tall: float, colour: str) -> None:
+def _draw_box(axes: Axes, x: float, y: float, wide: float, tall: float, token: str) -> None:
+    from matplotlib.colors import to_rgba
     from matplotlib.patches import Rectangle
 
-    axes.add_patch(Rectangle((x, y), wide, tall, facecolor=colour, edgecolor=EDGE, linewidth=0.7))
+    colours = current_palette()
+    face = to_rgba(colours[token], ALPHA)
+    axes.add_patch(
+        Rectangle((x, y), wide, tall, facecolor=face, edgecolor=colours[EDGE], linewidth=0.7)
+    )

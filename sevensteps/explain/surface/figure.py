@@ -9,14 +9,13 @@ import numpy as np
 
 from sevensteps.explain.surface.answer import Surface
 from sevensteps.explain.surface.slice import LossSlice
-from sevensteps.render.figures import draw_figure
+from sevensteps.render.figures import current_palette, draw_figure, sequential
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
 LEVELS = 24
-PATH, BEST, PREDICTED = "#d62728", "#111111", "#888888"
 
 
 @draw_figure.register(Surface)
@@ -34,12 +33,18 @@ def draw_surface(surface: Surface, figure: Figure) -> None:
 def _slice(figure: Figure, axes: Axes, plane: LossSlice) -> None:
     from matplotlib.ticker import NullLocator
 
+    colours = current_palette()
     losses = np.ma.masked_invalid(np.array(plane.losses))
     low, high = float(losses.min()), float(losses.max())
     wide = low > 0 and high > 10 * low
     levels = np.geomspace(low, high, LEVELS) if wide else np.linspace(low, high, LEVELS)
     shown = axes.contourf(
-        plane.across, plane.up, losses, levels=levels, cmap="Blues", norm="log" if wide else None
+        plane.across,
+        plane.up,
+        losses,
+        levels=levels,
+        cmap=sequential(),
+        norm="log" if wide else None,
     )
     axes.contour(plane.across, plane.up, losses, levels=levels, colors="white", linewidths=0.4)
     if high > low:
@@ -52,20 +57,22 @@ def _slice(figure: Figure, axes: Axes, plane: LossSlice) -> None:
         axes.plot(
             across,
             up,
-            color=PATH,
-            linewidth=0.8,
+            color=colours["observed"],
+            linewidth=0.9,
             alpha=0.8,
             marker="." if len(across) < 100 else None,
             markersize=3,
             label=line,
         )
-        axes.plot(across[:1], up[:1], "o", color=PATH, label="start")
-    axes.plot([0], [0], "X", color=PATH, markersize=9, markeredgecolor="white", label="end")
+        axes.plot(across[:1], up[:1], "o", color=colours["observed"], label="start")
+    axes.plot(
+        [0], [0], "X", color=colours["observed"], markersize=9, markeredgecolor="white", label="end"
+    )
     if plane.optimum:
         axes.plot(
             *[[value] for value in plane.optimum],
             "*",
-            color=BEST,
+            color=colours["ink"],
             markersize=12,
             label="optimum, by least squares",
         )
@@ -78,13 +85,16 @@ def _slice(figure: Figure, axes: Axes, plane: LossSlice) -> None:
         if plane.share is not None and plane.share < 0.9
         else ""
     )
-    axes.set_title(f"Training loss around the last weights{rest}", fontsize=10)
-    axes.legend(fontsize=8, loc="best")
+    axes.set_title(f"Training loss around the last weights{rest}")
+    axes.legend(loc="best")
 
 
 def _forecast(axes: Axes, surface: Surface) -> None:
-    axes.plot(surface.measured, color=PATH, label="measured")
-    axes.plot(surface.predicted, "--", color=PREDICTED, label="predicted by the quadratic")
+    colours = current_palette()
+    axes.plot(surface.measured, color=colours["observed"], label="measured")
+    axes.plot(
+        surface.predicted, "--", color=colours["ink-soft"], label="predicted by the quadratic"
+    )
     axes.set_xlabel(f"full-batch steps from the last weights, lr {surface.rate:.3g}")
     axes.set_ylabel("training loss")
     finite = [value for value in surface.measured if math.isfinite(value)]
@@ -98,7 +108,5 @@ def _forecast(axes: Axes, surface: Surface) -> None:
     axes.set_title(
         f"λ from {surface.eigenvalues[-1]:.3g} to {surface.eigenvalues[0]:.3g}: stable below lr "
         f"{surface.stable:.3g}",
-        fontsize=10,
     )
-    axes.spines[["top", "right"]].set_visible(False)
-    axes.legend(fontsize=8)
+    axes.legend()

@@ -7,12 +7,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from sevensteps.explain.why.answer import Why
-from sevensteps.render.figures import draw_figure
+from sevensteps.render.figures import current_palette, draw_figure, headline
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-MINE, PRINTED, OTHERS = "#2b6cb0", "#c05621", "0.45"
 NAMES = {
     "ignorant": "an answer that does not look at its input",
     "simple": "a simple answer in closed form",
@@ -25,27 +24,28 @@ def draw_why(answer: Why, figure: Figure) -> None:
     figure.set_size_inches(8, 4.2)
     from matplotlib.ticker import MaxNLocator
 
-    axes = figure.subplots()
+    colours, axes = current_palette(), figure.subplots()
+    mine, printed, others = colours["expected"], colours["observed"], colours["ink-soft"]
     levels = answer.levels
     if "low" in levels and "high" in levels:
         axes.axhspan(
             levels["low"],
             levels["high"],
-            color=PRINTED,
-            alpha=0.25,
+            color=printed,
+            alpha=0.15,
             linewidth=0,
             label=f"ten seeds: {levels['low']:.4f} to {levels['high']:.4f}",
         )
     if "printed" in levels:
         axes.axhline(
-            levels["printed"], color=PRINTED, linewidth=1, label=f"printed: {levels['printed']:.4f}"
+            levels["printed"], color=printed, linewidth=1, label=f"printed: {levels['printed']:.4f}"
         )
     if answer.history:
         epochs, values = zip(*answer.history, strict=True)
         axes.plot(
             epochs,
             values,
-            color=MINE,
+            color=mine,
             marker="o",
             markersize=3,
             label=f"this run: {values[-1]:.4f} at the end",
@@ -55,7 +55,7 @@ def draw_why(answer: Why, figure: Figure) -> None:
         if name in levels and (name == "simple" or "printed" not in levels):
             axes.axhline(
                 levels[name],
-                color=OTHERS,
+                color=others,
                 linestyle=style,
                 linewidth=1,
                 label=f"{NAMES[name]}: {levels[name]:.4g}",
@@ -63,6 +63,5 @@ def draw_why(answer: Why, figure: Figure) -> None:
     axes.set_xlabel("epoch")
     axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     axes.set_ylabel(f"{answer.metric} on the validation samples")
-    axes.set_title("What the run is compared with", fontsize=11)
-    axes.spines[["top", "right"]].set_visible(False)
-    axes.legend(fontsize=8, frameon=False, loc="best")
+    axes.legend(loc="best")
+    headline(figure, "What the run is compared with")

@@ -107,7 +107,7 @@ def step_losses(observation: Observation) -> Document | None:
     behind = max(observation.steps, len(points))
     return curve(
         "loss of each step", "loss", points, behind=behind, extremes=observation.extremes
-    ) | {"log": _wide(points)}
+    ) | {"log": is_wide(points)}
 
 
 def history_curves(history: Sequence[Mapping[str, Any]]) -> list[Document]:
@@ -122,7 +122,7 @@ def history_curves(history: Sequence[Mapping[str, Any]]) -> list[Document]:
             if any(value is not None for _, value in points):
                 curves.append(
                     curve(f"{title} {metric_title(name)}", metric_title(name), points)
-                    | ({"log": _wide(points)} if name == "loss" else {})
+                    | ({"log": is_wide(points)} if name == "loss" else {})
                 )
     return curves
 
@@ -152,7 +152,7 @@ def level(entry: Document, value: float | None, name: str) -> None:
         entry.setdefault("levels", []).append({"value": number, "name": name})
 
 
-def _wide(points: Points) -> bool:
+def is_wide(points: Points) -> bool:
     """Whether losses span more than two decades, so that a logarithmic axis shows them better."""
     known = [value for _, value in points if value is not None and math.isfinite(value)]
     return bool(known) and min(known) > 0 and max(known) / min(known) > 100

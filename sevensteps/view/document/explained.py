@@ -9,7 +9,7 @@ import re
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-import torch
+import numpy
 
 from sevensteps.explain.gradient.answer import Gradient
 from sevensteps.explain.gradient.backward import Backward
@@ -140,7 +140,7 @@ def _telling_weights(explain: Explain, passed: Backward) -> Iterator[tuple[str, 
     ]
     for name, sizes in weights[-LINKS // 2 :]:
         if float(sizes.max()) > 0:
-            place = torch.unravel_index(sizes.argmax(), sizes.shape)
+            place = numpy.unravel_index(int(sizes.argmax()), sizes.shape)
             yield name, [int(index) for index in place]
 
 

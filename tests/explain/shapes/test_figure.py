@@ -14,6 +14,8 @@ import sevensteps as ss
 
 pytest.importorskip("matplotlib")
 
+from sevensteps.render.palette import palette
+
 
 def boxes(figure: Any, colour: str) -> list[tuple[float, float]]:
     from matplotlib.colors import to_hex
@@ -22,7 +24,7 @@ def boxes(figure: Any, colour: str) -> list[tuple[float, float]]:
     return [
         (box.get_width(), box.get_height())
         for box in axes.patches
-        if to_hex(box.get_facecolor()) == colour
+        if to_hex(box.get_facecolor()) == palette()[colour]
     ]
 
 

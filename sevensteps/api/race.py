@@ -140,9 +140,15 @@ class Race:
         return str(self._repr_mimebundle_()["text/html"])
 
     def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, Any]:
-        from sevensteps.view.notebook import show_document
+        from sevensteps.view.notebook import remembered, show_document
 
-        return show_document(self.document, repr(self), self.plot)
+        def show() -> dict[str, Any]:
+            return show_document(self.document, repr(self), self.plot)
+
+        def state() -> list[str]:
+            return [repr(run.diagnosis) for run in self.runs]  # which may yet be examined
+
+        return remembered.show(self, state, show)
 
     def to_dict(self) -> dict[str, Any]:
         """The content of `race.json` and `--json`; members are numbered from 1, in the order of

@@ -227,9 +227,13 @@ class Run:
         return str(self._repr_mimebundle_()["text/html"])
 
     def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, Any]:
-        from sevensteps.view.notebook import show_document
+        from sevensteps.view.notebook import remembered, show_document
 
-        return show_document(self.document, repr(self), self.plot)
+        def show() -> dict[str, Any]:
+            return show_document(self.document, repr(self), self.plot)
+
+        # trials change what the diagnosis says
+        return remembered.show(self, lambda: (repr(self), str(self.diagnosis)), show)
 
     def card(self) -> str:
         """A model card as Markdown: data, results, findings, limits, and how to repeat it."""

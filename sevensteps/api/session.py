@@ -233,6 +233,8 @@ def run_training(
             None,
             observers if group.leads or out is False else [GatheringObserver()],
         )
+    if doctor is not None:
+        doctor.listeners = observers
     writer = (
         Writer(out, training.resolved.data.source, doctor, save_every, resumed, job)
         if out is not False and group.leads

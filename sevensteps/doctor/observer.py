@@ -4,7 +4,7 @@ end.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import torch
@@ -46,6 +46,7 @@ class DoctorObserver(Observer):
         self.healed = healed
         self.before: Examination | None = None
         self.after: Examination | None = None
+        self.listeners: Sequence[Observer] = ()  # who are told what was found
 
     def started(self, training: Training) -> None:
         self.watcher.started(training)
@@ -54,6 +55,8 @@ class DoctorObserver(Observer):
         elif self.watcher.observation is not None:
             case = training_case(training, self.watcher.observation)
             self.before = Examination(self.first_findings, case)
+        if self.before is not None:
+            self._tell(training, self.before)
 
     def stepped(self, training: Training) -> None:
         self.watcher.stepped(training)
@@ -84,6 +87,11 @@ class DoctorObserver(Observer):
             ):
                 case.valid_outputs = evaluated[1].cpu()
             self.after = examine(case)
+        self._tell(training, self.after)
+
+    def _tell(self, training: Training, examination: Examination) -> None:
+        for observer in self.listeners:
+            observer.examined(training, examination.findings)
 
     def keep(self, record: Record) -> None:
         """Write what was observed and found so far into `record`, for a training that is

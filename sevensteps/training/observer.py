@@ -50,6 +50,11 @@ class Observer:
         training ends: `row` is the new last row of the history.
         """
 
+    def examined(self, training: Training, findings: list[Any]) -> None:
+        """The doctor has examined the training, before the first step (and before `started` is
+        called) or at its end: each `Finding`, most likely cause first.
+        """
+
     def stopped(self, training: Training, rule: str, reason: str) -> None:
         """The training is over: the stop rule that ended it, and why."""
 

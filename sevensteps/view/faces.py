@@ -35,9 +35,12 @@ def _(subject: Diagnosis, path: Path | str) -> Path:
 @notebook_bundle.register
 def _(subject: Diagnosis) -> dict[str, Any]:
     from sevensteps.view.document.watched import watched_document
-    from sevensteps.view.notebook import bundle, frame
+    from sevensteps.view.notebook import remembered, show_document
 
-    return bundle(str(subject), frame(watched_document(subject)))
+    def show() -> dict[str, Any]:
+        return show_document(lambda: watched_document(subject), str(subject), subject.plot)
+
+    return remembered.show(subject, lambda: str(subject), show)  # trials change what it says
 
 
 @write_page.register
@@ -59,8 +62,11 @@ def _(subject: Explanation, path: Path | str) -> Path:
 @notebook_bundle.register
 def _(subject: Explanation) -> dict[str, Any]:
     from sevensteps.view.document.explanation import explanation_document
-    from sevensteps.view.notebook import bundle, frame, preformatted
+    from sevensteps.view.notebook import bundle, frame, png, preformatted, remembered
 
-    document = explanation_document(subject)
-    html = preformatted(str(subject)) if document is None else frame(document)
-    return bundle(str(subject), html, subject.plot)
+    def show() -> dict[str, Any]:
+        document, picture = explanation_document(subject), png(subject.plot)
+        html = preformatted(str(subject)) if document is None else frame(document, picture)
+        return bundle(str(subject), html, picture)
+
+    return remembered.show(subject, lambda: None, show)

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import base64
+import gc
 import html
 import re
 from typing import Any
+
+import pytest
 
 import sevensteps as ss
 from sevensteps.doctor.diagnosis import Diagnosis
@@ -30,7 +33,10 @@ def test_a_frame_cannot_reach_the_notebook(hostile_run: ss.Run) -> None:
     assert "allow-same-origin" not in frame
     outside = page.replace(frame, "")
     assert "<script" not in outside
-    assert "<img" not in outside
+    pictures = re.findall(r"<img[^>]*>", outside)  # our own alone, and it loads nothing
+    assert len(pictures) == 1
+    assert re.search(r' src="data:image/png;base64,[\w+/=]+">$', pictures[0])
+    assert " onerror" not in pictures[0].replace("&lt;img src=x onerror=alert", "")
     assert "Content-Security-Policy" in html.unescape(frame)
 
 
@@ -53,7 +59,7 @@ def test_without_matplotlib_there_is_no_picture() -> None:
     def draw() -> Any:
         raise ImportError
 
-    assert "image/png" not in notebook.bundle("text", "<p>", draw)
+    assert "image/png" not in notebook.show_document(lambda: {"title": "a"}, "text", draw)
 
 
 def test_what_has_no_document_is_text() -> None:
@@ -65,3 +71,50 @@ def test_what_has_no_document_is_text() -> None:
 
     bundle = notebook.show_document(document, "run", draw)
     assert "it is &lt;gone&gt;" in bundle["text/html"]
+
+
+def test_showing_twice_computes_once(healthy_run: ss.Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    first = healthy_run._repr_mimebundle_()
+    monkeypatch.setattr(ss.Run, "document", None)  # calling it would raise
+    assert healthy_run._repr_mimebundle_() == first
+    assert healthy_run._repr_html_() == first["text/html"]
+
+
+def test_what_has_changed_is_shown_anew() -> None:
+    class Subject:
+        state = "before"
+
+    subject, memory = Subject(), notebook.Remembered()
+
+    def show() -> str:
+        made = memory.show(subject, lambda: subject.state, lambda: {"text/plain": subject.state})
+        return str(made["text/plain"])
+
+    assert show() == "before"
+    subject.state = "after"
+    assert show() == "after"
+
+
+def test_what_is_remembered_is_bounded_and_goes_with_its_object() -> None:
+    class Subject:
+        pass
+
+    memory = notebook.Remembered(most_bytes=1000)
+    subjects = [Subject() for _ in range(20)]
+    for subject in subjects:
+        memory.show(subject, lambda: None, lambda: {"text/plain": "x" * 100})
+    assert 0 < memory.size <= 1000
+    subjects.clear()
+    del subject
+    gc.collect()
+    assert memory.size == 0
+
+
+def test_a_shell_is_no_notebook() -> None:
+    assert not notebook.in_notebook()
+
+
+def test_what_a_notebook_stores_is_bounded(race: ss.Race, healthy_run: ss.Run) -> None:
+    for subject in (race, healthy_run):
+        shown: Any = subject
+        assert sum(map(len, shown._repr_mimebundle_().values())) < 4_000_000

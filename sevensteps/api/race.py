@@ -7,7 +7,7 @@ import functools
 import itertools
 import math
 from collections.abc import Callable, Sequence
-from contextlib import suppress
+from contextlib import nullcontext, suppress
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -39,6 +39,8 @@ from sevensteps.training import threads
 from sevensteps.training.observer import Observer
 from sevensteps.training.recipe import Recipe, as_recipe
 from sevensteps.training.resolve import ResolvedRecipe
+from sevensteps.view.live_picture import in_notebook
+from sevensteps.view.race_progress import race_view
 
 SCHEMA = 1
 ORDERS = ("own", "shared")
@@ -260,7 +262,8 @@ def race(
     is that of `train`: the share of the time that looking may cost, which all share. `diagnose`
     says who is examined in full at the end: "odd", those that diverged, learned nothing, stay far
     behind the others or look wrong inside (8 at most); "all"; or False, nobody. `ss.diagnose(run)`
-    examines any other. `report(state)` is called after each step of a group.
+    examines any other. `report(state)` is called after each step of a group;
+    a notebook shows the race in a picture, unless it is given.
 
     `on="ray"` trains the groups as tasks of Ray on this machine, `on="ray:HOST:PORT"` on a
     cluster; a task takes as many processors as its recipes have threads, by default one.
@@ -310,7 +313,9 @@ def race(
     train = functools.partial(train_here, diagnose=diagnose)
     try:
         if on is None:
-            runs = train(resolved, plans, folder, names, watch, halve=by_recipe, report=report)
+            own_view = race_view(None if in_notebook() else False)
+            with nullcontext(report) if report else own_view as view:
+                runs = train(resolved, plans, folder, names, watch, halve=by_recipe, report=view)
         else:
             plans, results = ray_tasks.run_on_ray(
                 resolved, plans, names, train, address, watch, folder, data_dir, report

@@ -44,8 +44,9 @@ def train(
     whole `Recipe`. The steps are keywords (`predict=mlp(30)`); each one left out is chosen, with
     the reason in `run.recipe.reasons`. `out` is the run folder (default `runs/<date>-<name>`, False
     for none); the state is saved there every `save_every` seconds and at the end, for `resume`.
-    `progress` shows a live line (default: on a terminal). `watch` is the share of the time that
-    watching the training may cost (0: it is not watched); what is wrong is in `run.findings`.
+    `progress` shows a live line (default: on a terminal; in a notebook a live picture). `watch` is
+    the share of the time that watching the training may cost (0: it is not watched); what is wrong
+    is in `run.findings`.
     Processes started by `torchrun` share each step. PyTorch's global state, generators included, is
     left as it was. Raises `sevensteps.Error`, one line with the fix, for anything that does not
     fit, before the first step and before a folder is made.

@@ -6,7 +6,6 @@ from __future__ import annotations
 
 import base64
 import io
-import sys
 import weakref
 from collections import OrderedDict
 from collections.abc import Callable
@@ -63,13 +62,6 @@ class Remembered:
 remembered = Remembered()
 
 
-def in_notebook() -> bool:
-    """Whether a cell of a notebook is what runs here: in Jupyter, VS Code, Colab and the like."""
-    ipython = sys.modules.get("IPython")  # which every kernel has imported
-    shell = ipython.get_ipython() if ipython is not None else None
-    return getattr(shell, "kernel", None) is not None
-
-
 def show_document(document: Callable[[], dict[str, Any]], text: str, draw: Draw | None) -> Bundle:
     """What a notebook shows of a document; the text alone where none can be made."""
     picture = png(draw) if draw is not None else None
@@ -89,7 +81,8 @@ def frame(document: dict[str, Any], picture: str | None = None, height: int = HE
     page = escape(report_page(document, "notebook"), quote=True)
     title = escape(str(document.get("title", "")), quote=True)
     sentence = str(document.get("verdict", {}).get("sentence") or document.get("subtitle") or "")
-    line = f"{title}: {escape(sentence)}" if sentence else title
+    named = sentence.startswith(str(document.get("title", "")))  # as that of a sample
+    line = escape(sentence) if named and sentence else f"{title}: {escape(sentence)}".rstrip(": ")
     drawn = f'<img alt="{title}" src="data:image/png;base64,{picture}">' if picture else ""
     return (
         f'<iframe sandbox="allow-scripts" title="{title}" width="100%" height="{height}" '

@@ -1,4 +1,6 @@
-"""The progress of a training: one live line on a terminal, or a plain line per epoch in a log."""
+"""The progress of a training: one live line on a terminal, a plain line per epoch in a log, a live
+picture in a notebook.
+"""
 
 from __future__ import annotations
 
@@ -15,6 +17,7 @@ from sevensteps.render.text import metric_text
 from sevensteps.seeds import preserved_python_state
 from sevensteps.training.observer import Observer
 from sevensteps.training.state import Training
+from sevensteps.view.live_picture import in_notebook
 
 if TYPE_CHECKING:
     from rich.progress import Progress
@@ -25,8 +28,8 @@ COMPILING = "compiling the steps of compiled(), once on this machine …"
 
 @contextmanager
 def progress_view(wanted: bool | None) -> Iterator[list[Observer]]:
-    """The observers that show progress: a live line on a terminal, unless `wanted` is False; else a
-    line per epoch, if `wanted` is True.
+    """The observers that show progress: a live line on a terminal and a live picture in a notebook,
+    unless `wanted` is False; else a line per epoch, if `wanted` is True.
 
     The terminal is restored however the training ends.
     """
@@ -36,6 +39,10 @@ def progress_view(wanted: bool | None) -> Iterator[list[Observer]]:
             yield [live]
         finally:
             live.close()
+    elif in_notebook() and wanted is not False:
+        from sevensteps.view.notebook_progress import NotebookProgress
+
+        yield [NotebookProgress()]
     else:
         yield [LogLines()] if wanted else []
 

@@ -12,6 +12,7 @@ from sevensteps.metrics import primary, score
 from sevensteps.racing.ray_tasks import RayProgress
 from sevensteps.racing.run_race import RaceState
 from sevensteps.seeds import preserved_python_state
+from sevensteps.view.live_picture import in_notebook
 from sevensteps.view.progress import REDRAW
 
 if TYPE_CHECKING:
@@ -22,8 +23,8 @@ LOG_SECONDS = 1.0  # between two lines of a log
 
 @contextmanager
 def race_view(wanted: bool | None, on_ray: bool = False) -> Iterator[Callable[[Any], None] | None]:
-    """What to call after each step to show progress: a live line on a terminal, unless `wanted` is
-    False; else a line per epoch, if `wanted` is True; else None.
+    """What to call after each step to show progress: a live line on a terminal and a live picture
+    in a notebook, unless `wanted` is False; else a line per epoch, if `wanted` is True; else None.
 
     For a race on Ray, whose steps run elsewhere, both show how many groups are done.
     """
@@ -33,6 +34,14 @@ def race_view(wanted: bool | None, on_ray: bool = False) -> Iterator[Callable[[A
             yield live
         finally:
             live.close()
+    elif in_notebook() and not on_ray and wanted is not False:
+        from sevensteps.view.notebook_progress import NotebookRace
+
+        picture = NotebookRace()
+        try:
+            yield picture
+        finally:
+            picture.close()
     else:
         yield (GroupsLog() if on_ray else RaceLog()) if wanted else None
 

@@ -110,10 +110,6 @@ def test_what_is_remembered_is_bounded_and_goes_with_its_object() -> None:
     assert memory.size == 0
 
 
-def test_a_shell_is_no_notebook() -> None:
-    assert not notebook.in_notebook()
-
-
 def test_what_a_notebook_stores_is_bounded(race: ss.Race, healthy_run: ss.Run) -> None:
     for subject in (race, healthy_run):
         shown: Any = subject

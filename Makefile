@@ -9,7 +9,7 @@ PACKAGING := pyproject.toml constraints.txt  # what an installation depends on
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help run test test-machines test-ray test-integrations test-page test-browser gallery lint types docs check check-all hooks fuzz examples bench bench-limits bench-doctor bench-rate clean
+.PHONY: help run test test-machines test-ray test-integrations test-notebook test-page test-browser gallery chromium lint types docs check check-all hooks fuzz examples bench bench-limits bench-doctor bench-rate clean
 
 help:
 	@echo 'make run           train a digit classifier in seven steps (about a minute the first time, to install)'
@@ -17,6 +17,7 @@ help:
 	@echo 'make test-machines the numerical tests as other machines run them: older vector units, one thread, busy cores'
 	@echo 'make test-ray      run the tests of races on Ray, in an environment of its own'
 	@echo 'make test-integrations  run the tests with Lightning, fastai, Hugging Face, Keras, skorch, ONNX and pandas, in an environment of their own'
+	@echo 'make test-notebook  cells, saved notebooks and exports in a real Jupyter, in an environment of its own; needs Chromium'
 	@echo 'make test-page     the page of reports: its types and unit tests; needs Node'
 	@echo 'make test-browser  reports in a real browser: needs Chromium, which root has installed by apt-get'
 	@echo 'make gallery       the same, and the pictures of them into docs/gallery'
@@ -51,14 +52,19 @@ test-ray: .venv-ray/.done
 test-integrations: .venv-integrations/.done
 	@OMP_NUM_THREADS=1 .venv-integrations/bin/python -m pytest -n 2 --dist loadfile tests/integrations tests/record/test_onnx_file.py tests/record/test_history.py -W default -W error:::sevensteps
 
+test-notebook: .venv-notebook/.done chromium
+	@OMP_NUM_THREADS=1 .venv-notebook/bin/python -m pytest tests/notebook
+
 test-page: tests/web/node_modules/.done
 	@cd tests/web && npm run --silent types && npm test --silent
 
-test-browser gallery: .venv/.browser
+test-browser gallery: .venv/.browser chromium
+	@OMP_NUM_THREADS=1 SEVENSTEPS_GALLERY=$(if $(filter gallery,$@),1,) $(BIN)/pytest tests/browser --timeout 300
+
+chromium:
 	@command -v chromium >/dev/null || command -v chromium-browser >/dev/null || { \
 	    [ "$$(id -u)" = 0 ] && apt-get update -qq && apt-get install -y -qq chromium >/dev/null; } || { \
 	    echo 'make: there is no chromium; install it: sudo apt-get install chromium' >&2; exit 1; }
-	@OMP_NUM_THREADS=1 SEVENSTEPS_GALLERY=$(if $(filter gallery,$@),1,) $(BIN)/pytest tests/browser --timeout 300
 
 lint: .venv/.dev
 	@$(BIN)/ruff check .
@@ -107,7 +113,7 @@ bench-rate: .venv-bench/.done
 	@.venv-bench/bin/python -m benchmarks.rate --write
 
 clean:
-	rm -rf .venv .venv-bench .venv-doctor .venv-ray .venv-integrations build dist docs/_build .mypy_cache .pytest_cache .ruff_cache .hypothesis tests/web/node_modules
+	rm -rf .venv .venv-bench .venv-doctor .venv-ray .venv-integrations .venv-notebook build dist docs/_build .mypy_cache .pytest_cache .ruff_cache .hypothesis tests/web/node_modules
 	find sevensteps tests docs benchmarks examples -name __pycache__ -prune -exec rm -rf {} + 2>/dev/null || true
 
 # A stamp per set of packages: rebuilt when the packaging files change, so that a second call starts at once.
@@ -141,7 +147,8 @@ clean:
 .venv-bench/.done: benchmarks/requirements.txt
 .venv-doctor/.done: benchmarks/doctor/requirements.txt
 .venv-integrations/.done: tests/integrations/requirements.txt
-.venv-bench/.done .venv-doctor/.done .venv-integrations/.done: | .venv/pyvenv.cfg
+.venv-notebook/.done: tests/notebook/requirements.txt
+.venv-bench/.done .venv-doctor/.done .venv-integrations/.done .venv-notebook/.done: | .venv/pyvenv.cfg
 	@echo 'make: installing the other libraries into $(@D)'
 	@$(BIN)/python -m venv --clear $(@D)
 	@$(@D)/bin/python -m pip install --quiet --disable-pip-version-check --no-deps -r $<

@@ -21,7 +21,7 @@ from sevensteps.render.palette import palette
 INTERVAL = 0.25  # seconds between two updates, at least
 SHARE = 0.005  # of the time that updates may take
 POINTS = 240  # of a curve; more would not be seen
-WIDTH, HEIGHT, LEFT, TOP, BOTTOM = 640, 150, 52, 8, 20  # of the drawing, in its own units
+WIDTH, HEIGHT, LEFT, TOP, BOTTOM = 640, 150, 66, 8, 20  # of the drawing, in its own units
 WIDE = 100  # times the least: beyond it a loss is drawn on a scale of powers of ten
 # where notebooks say that they are dark: JupyterLab, VS Code, Colab
 DARK = ('[data-jp-theme-light="false"]', ".vscode-dark", "html[theme=dark]")
@@ -37,16 +37,25 @@ class LiveCurve:
     soft: bool = False  # drawn thin, behind the others
     points: list[tuple[float, float]] = field(default_factory=list)
     stride: int = 1
-    seen: int = 0
+    count: int = 0  # of all points that were added
+    latest: tuple[float, float] | None = None
 
     def add(self, x: float, y: float) -> None:
         """Add a point, or count it where only some are kept."""
-        if self.seen % self.stride == 0:
+        if self.count % self.stride == 0:
             self.points.append((x, y))
             if len(self.points) > POINTS:
                 del self.points[1::2]
                 self.stride *= 2
-        self.seen += 1
+        self.count += 1
+        self.latest = x, y
+
+    @property
+    def drawn(self) -> list[tuple[float, float]]:
+        """The points that are kept, and the latest of all."""
+        if self.latest is None or self.points[-1:] == [self.latest]:
+            return self.points
+        return [*self.points, self.latest]
 
 
 @dataclass
@@ -83,7 +92,11 @@ class LiveDisplay:
         """Show a state now, and leave time until the next that is long beside what this took."""
         began = time.monotonic()
         content = {"text/plain": state.text, "text/html": live_html(state)}
-        publish(content, self.id, update=self.begun)
+        try:
+            publish(content, self.id, update=self.begun)
+        except Exception:  # of whoever shows notebooks: a training does not end for a picture
+            self.next = math.inf
+            return
         self.begun = True
         now = time.monotonic()
         self.next = now + max(INTERVAL, (now - began) / SHARE)
@@ -120,13 +133,13 @@ def live_html(state: LiveState) -> str:
 def live_svg(curves: Sequence[LiveCurve]) -> str:
     """Curves over the same steps as SVG; "" before there is anything to draw."""
     drawn = [curve for curve in curves if curve.points]
-    finite = [y for curve in drawn for _, y in curve.points if math.isfinite(y)]
+    finite = [y for curve in drawn for _, y in curve.drawn if math.isfinite(y)]
     if not finite:
         return ""
     log = min(finite) > 0 and max(finite) > WIDE * min(finite)
     scale = math.log10 if log else float
     low, high = scale(min(finite)), scale(max(finite))
-    last = max(x for curve in drawn for x, _ in curve.points)
+    last = max(x for curve in drawn for x, _ in curve.drawn)
     first = min(x for curve in drawn for x, _ in curve.points)
     right, floor = WIDTH - 8, HEIGHT - BOTTOM
 
@@ -145,7 +158,7 @@ def live_svg(curves: Sequence[LiveCurve]) -> str:
     for curve in drawn:
         kind = f"{curve.token} soft" if curve.soft else curve.token
         pieces: list[list[str]] = [[]]  # a number that is not finite leaves a gap
-        for x, y in curve.points:
+        for x, y in curve.drawn:
             if math.isfinite(y):
                 pieces[-1].append(place(x, y))
             elif pieces[-1]:
@@ -159,7 +172,7 @@ def legend(curves: Sequence[LiveCurve]) -> str:
     entries = [
         f'<span><b class="{curve.token}">━</b> {escape(curve.name)} {last:.4g}</span>'
         for curve in curves
-        for _, last in curve.points[-1:]
+        for _, last in curve.drawn[-1:]
     ]
     return f'<div class="legend">{" ".join(entries)}</div>' if entries else ""
 
@@ -173,7 +186,7 @@ def _line(places: Sequence[str], kind: str) -> str:
 
 def _spoken(curves: Sequence[LiveCurve]) -> str:
     return "; ".join(
-        f"{curve.name} from {curve.points[0][1]:.3g} to {curve.points[-1][1]:.3g}"
+        f"{curve.name} from {curve.points[0][1]:.3g} to {curve.drawn[-1][1]:.3g}"
         for curve in curves
     )
 
@@ -181,7 +194,8 @@ def _spoken(curves: Sequence[LiveCurve]) -> str:
 @functools.cache
 def _styles() -> str:
     rules = [
-        f".{NAME}{{font:14px/1.5 {palette()['sans']};max-width:720px;{_tokens('light')}}}",
+        f".{NAME}{{font:14px/1.5 {palette()['sans']};max-width:720px;padding:0 8px}}",
+        f".{NAME}{{{_tokens('light')}}}",
         f"{','.join(f'{dark} .{NAME}' for dark in DARK)}{{{_tokens('dark')}}}",
         f".{NAME} svg{{width:100%;height:auto;display:block;margin-top:4px}}",
         f".{NAME} svg text{{font-size:12px;fill:currentColor;opacity:.75}}",

@@ -24,6 +24,7 @@ from sevensteps.view.live_picture import LiveCurve, LiveDisplay, LiveState
 
 FINDINGS = 5  # that are named
 RACED = 6  # recipes with a curve, as many as there are colours
+SURE = 10  # steps before the time left is known
 OF_A_STRETCH = 64  # losses of many steps in one call
 
 
@@ -85,7 +86,9 @@ class NotebookProgress(Observer):
         self._last(f"{self._title(training)}, broken off", figures)
 
     def _last(self, title: str, figures: Sequence[str]) -> None:
-        self.display.show(LiveState(title, " · ".join(figures), self._found(), self._curves()))
+        self.display.show(
+            LiveState(title, " · ".join(figures), self._findings_text(), self._curves())
+        )
 
     def _title(self, training: Training) -> str:
         return str(training.resolved.data.source)
@@ -100,11 +103,11 @@ class NotebookProgress(Observer):
         ]
         share = min(progress.step / total, 1.0) if total else None
         done = progress.step - self.first
-        if total and done > 0:
+        if total and done >= SURE:  # the first steps take longest
             left = (time.monotonic() - self.began) / done * (total - progress.step)
             figures.append(f"{seconds_text(left)} left")
         return LiveState(
-            self._title(training), " · ".join(figures), self._found(), self._curves(), share
+            self._title(training), " · ".join(figures), self._findings_text(), self._curves(), share
         )
 
     def _curves(self) -> list[LiveCurve]:
@@ -116,7 +119,7 @@ class NotebookProgress(Observer):
         name = primary(self.metrics)
         return [f"validation {name} {metric_text(name, self.metrics[name])}"]
 
-    def _found(self) -> list[tuple[str, str]]:
+    def _findings_text(self) -> list[tuple[str, str]]:
         return [
             (finding.severity, f"{finding.condition}: {first_sentence(finding.explanation)}")
             for finding in self.findings[:FINDINGS]
@@ -156,7 +159,7 @@ class NotebookRace:
         figures.append(f"{len(running)} of {total_text} under way" if running else total_text)
         curves = race_curves(state)
         if curves:
-            figures.append(f"ahead: {curves[0].name} with {curves[0].points[-1][1]:.4f}")
+            figures.append(f"ahead: {curves[0].name} with {curves[0].drawn[-1][1]:.4f}")
         if share and running:
             left = (time.monotonic() - self.began) * (1 - share) / share
             figures.append(f"{seconds_text(left)} left")

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import sys
+import types
+from typing import Any
+
 import pytest
 import torch
 from torch import nn
@@ -77,3 +81,20 @@ def race(tmp_path_factory: pytest.TempPathFactory) -> ss.Race:
         "iris", step=["sgd(lr=0.1)", "sgd(lr=0.001)"], stop="epochs(4)", predict="linear()", seeds=2
     )
     return ss.race(recipes, out=tmp_path_factory.mktemp("race") / "race")
+
+
+@pytest.fixture
+def notebook_messages(monkeypatch: pytest.MonkeyPatch) -> list[dict[str, Any]]:
+    """A notebook that keeps every message: its content, `id`, and whether it is an update."""
+    messages: list[dict[str, Any]] = []
+
+    def display(content: dict[str, Any], raw: bool, display_id: str, update: bool) -> None:
+        assert raw
+        messages.append(content | {"id": display_id, "update": update})
+
+    shell = types.SimpleNamespace(kernel=object())
+    ipython: Any = types.ModuleType("IPython")
+    ipython.get_ipython, ipython.display = lambda: shell, types.SimpleNamespace(display=display)
+    monkeypatch.setitem(sys.modules, "IPython", ipython)
+    monkeypatch.setattr(sys.stderr, "isatty", lambda: False)
+    return messages

@@ -24,6 +24,7 @@ from sevensteps.view.live_picture import LiveCurve, LiveDisplay, LiveState
 
 FINDINGS = 5  # that are named
 RACED = 6  # recipes with a curve, as many as there are colours
+SAMPLED = 0.01  # seconds between two losses that are drawn
 SURE = 10  # steps before the time left is known
 OF_A_STRETCH = 64  # losses of many steps in one call
 
@@ -33,12 +34,12 @@ class NotebookProgress(Observer):
 
     def __init__(self) -> None:
         self.display = LiveDisplay()
-        self.losses = LiveCurve("each step", "series-6", soft=True)
+        self.losses = LiveCurve("steps", "series-6", soft=True)
         self.train = LiveCurve("training", "series-1")
         self.valid = LiveCurve("validation", "series-2")
         self.metrics: dict[str, Any] = {}
         self.findings: list[Any] = []
-        self.began = time.monotonic()
+        self.began = self.next = time.monotonic()
 
     def examined(self, training: Training, findings: list[Any]) -> None:
         self.findings = findings
@@ -50,6 +51,10 @@ class NotebookProgress(Observer):
         self.display.show(LiveState(self._title(training), "compiling the steps, once here …"))
 
     def stepped(self, training: Training) -> None:
+        now = time.monotonic()
+        if now < self.next:  # nearly always: a step may take no more than 0.1 ms
+            return
+        self.next = now + SAMPLED
         self.losses.add(training.progress.step, training.progress.loss)
         if self.display.due:
             self.display.show(self._state(training))

@@ -147,6 +147,11 @@ def as_the_book_sorts() -> ss.data.Data:
     return dataclasses.replace(data, train=ss.data.Part(data.train.x[order], data.train.y[order]))
 
 
+def show(subject: Any) -> None:
+    """Print a run, a race or a diagnosis; in a notebook it shows itself, with its page."""
+    print(subject)
+
+
 def picture(drawn: Any, name: str) -> None:
     """Keep a matplotlib figure as examples/pictures/NAME.png, if it is small; in a notebook it is
     shown as well.

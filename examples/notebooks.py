@@ -116,12 +116,14 @@ def without_outputs(text: str) -> str:
 
 
 def run(text: str) -> str:
-    """A notebook with the outputs of its cells: what they print, and the pictures they draw."""
+    """A notebook with the outputs of its cells: what they print, show and draw."""
     import matplotlib
     import torch
 
     matplotlib.use("Agg")
-    content, names = json.loads(text), {"__name__": "__main__"}
+    shown: list[dict[str, Any]] = []
+    content = json.loads(text)
+    names = {"__name__": "__main__", "display": lambda subject: shown.append(page(subject))}
     with torch.random.fork_rng():
         torch.manual_seed(0)
         codes = [cell for cell in content["cells"] if cell["cell_type"] == "code"]
@@ -129,7 +131,8 @@ def run(text: str) -> str:
             with contextlib.redirect_stdout(io.StringIO()) as out:
                 exec(compile("".join(cell["source"]), f"cell {number}", "exec"), names)
             cell["execution_count"] = number
-            cell["outputs"] = [*stream(out.getvalue()), *pictures()]
+            cell["outputs"] = [*stream(out.getvalue()), *shown, *pictures()]
+            shown.clear()
     return json.dumps(content, ensure_ascii=False, indent=1) + "\n"
 
 
@@ -137,6 +140,18 @@ def stream(printed: str) -> list[dict[str, Any]]:
     """What a cell printed, as an output."""
     text = printed.splitlines(keepends=True)
     return [{"name": "stdout", "output_type": "stream", "text": text}] if text else []
+
+
+def page(subject: Any) -> dict[str, Any]:
+    """What a notebook shows of a run, a race or a diagnosis, as an output."""
+    return {
+        "data": {
+            kind: content if kind == "image/png" else content.splitlines(keepends=True)
+            for kind, content in subject._repr_mimebundle_().items()
+        },
+        "metadata": {},
+        "output_type": "display_data",
+    }
 
 
 def pictures() -> list[dict[str, Any]]:

@@ -116,14 +116,18 @@ def test_a_notebook_needs_nothing_of_this_repository_and_shows_its_outputs(
     monkeypatch.chdir(tmp_path)
     script = (
         "# %% [markdown]\n# # Title\n\n# %%\nimport matplotlib.pyplot as plt\n\n"
-        "from examples.figures import figure, picture, seeds\n\n"
+        "import sevensteps as ss\n"
+        "from examples.figures import figure, picture, seeds, show\n\n"
         'figure("a", published="1", ours=list(range(seeds())))\n'
         'picture(plt.figure(), "b")\n'
+        'show(ss.train("xor", stop="epochs(2)", out=False))\n'
     )
     text = notebooks.run(notebooks.notebook(script))
     assert "examples" not in text
     _, code = [cell for cell in json.loads(text)["cells"] if cell["cell_type"] == "code"]
-    printed, drawn = code["outputs"]
+    printed, page, drawn = code["outputs"]
+    assert page["data"]["text/plain"][0].startswith("<Run of xor")
+    assert "<iframe sandbox" in "".join(page["data"]["text/html"])
     assert printed["text"] == ["→ a: 0.5000 (0.0000–1.0000)   published: 1\n"]
     assert drawn["data"]["image/png"]
     assert notebooks.without_outputs(text) == notebooks.notebook(script)

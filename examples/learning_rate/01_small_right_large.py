@@ -10,7 +10,7 @@
 import math
 
 import sevensteps as ss
-from examples.figures import figure, seeds
+from examples.figures import figure, seeds, show
 
 SEEDS = seeds()
 
@@ -90,3 +90,9 @@ for lr, expected in (
         names = [finding.condition for finding in run.findings]
         assert names[:1] == ([expected] if expected else []), f"lr {lr:g}, seed {seed}: {names}"
     print(f"lr {lr:g}: {expected or 'nothing is wrong'}, with all {SEEDS} seeds")
+
+# %% [markdown]
+# The last of these, with lr 10: a diagnosis shows itself, with its evidence and what to change.
+
+# %%
+show(run.diagnosis)

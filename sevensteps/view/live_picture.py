@@ -22,7 +22,7 @@ INTERVAL = 0.25  # seconds between two updates, at least
 SHARE = 0.005  # of the time that updates may take
 POINTS = 240  # of a curve; more would not be seen
 WIDTH, HEIGHT, LEFT, TOP, BOTTOM = 640, 150, 66, 8, 20  # of the drawing, in its own units
-WIDE = 100  # times the least: beyond it a loss is drawn on a scale of powers of ten
+WIDE = 20  # times the least: beyond it a loss is drawn on a scale of powers of ten
 # where notebooks say that they are dark: JupyterLab, VS Code, Colab
 DARK = ('[data-jp-theme-light="false"]', ".vscode-dark", "html[theme=dark]")
 NAME = "sevensteps-live"

@@ -76,7 +76,7 @@ def content_of(noted: Noted, arguments: dict[str, Any]) -> dict[str, Any]:
                 ):
                     sums = target.detach()[:1024].sum(1)
                     content["target.sums"] = [float(sums.min()), float(sums.max())]
-        value = arguments.get("input")
+        value = arguments.get("input", arguments.get("log_probs"))
         if is_readable(value) and value.numel() and value.is_floating_point():
             some = _some(value)
             content["input.low"], content["input.high"] = float(some.min()), float(some.max())

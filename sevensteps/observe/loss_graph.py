@@ -113,7 +113,8 @@ def read_loss_graph(loss: Any, output: Any, names: dict[int, str]) -> LossGraph 
 
 def read_operation(node: Any) -> Operation:
     """The operation that a node of PyTorch's graph stands for: "SignedMul" and "SignedDiv" are by
-    one number that is negative, "Rsub" is also a difference from a constant tensor.
+    one number that is negative, "Rsub" is also a difference from a constant tensor, "LogSoftmax"
+    also numbers less the logarithm of the sum of their exponentials.
     """
     dim, reduction = _setting(node, "_saved_dim"), _setting(node, "_saved_reduction")
     name = operation_name(node)
@@ -121,7 +122,23 @@ def read_operation(node: Any) -> Operation:
         name = f"Signed{name}"
     elif name == "Sub" and node.next_functions[0][0] is None:
         name = "Rsub"
+    elif name == "Sub" and _is_log_softmax(node):
+        name = "LogSoftmax"
     return Operation(name, dim, reduction)
+
+
+def _is_log_softmax(node: Any) -> bool:
+    """Whether a difference is numbers less their own logsumexp, as `Categorical` writes it."""
+    if len(node.next_functions) != 2:
+        return False
+    numbers, total = (following for following, _ in node.next_functions)
+    for _ in range(3):
+        if total is None or operation_name(total) == "Logsumexp":
+            break
+        total = total.next_functions[0][0] if len(total.next_functions) == 1 else None
+    if total is None or operation_name(total) != "Logsumexp":
+        return False
+    return total.next_functions[0][0] is numbers
 
 
 def _turns_sign(node: Any) -> bool:

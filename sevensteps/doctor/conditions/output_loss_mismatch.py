@@ -3,7 +3,9 @@
 One applies what the other has applied already, or leaves out what the other expects. Measured: the
 outputs seen, the operations between the last weights and the loss, in whatever way they are
 written, and the gradient that the loss returned, compared with that of every known loss: softmax
-twice, over one unit or over the batch, a missing logarithm, sigmoid twice, an output cut off at 0.
+twice, over one unit or over the batch, a missing logarithm, sigmoid twice, an output cut off at 0,
+chances or logits where logarithms of chances are taken (`kl_div`, `ctc_loss`), rates for their
+logarithms (`poisson_nll_loss`), logits that have one sign only.
 Also where the classes of one place lie in memory, in what the last layer gives and in what the loss
 takes: where no axis was moved on the way, both have to be the same.
 Floor of the double softmax, -log(e/(e + C - 1)): closed form.
@@ -34,6 +36,7 @@ from sevensteps.doctor.measures import (
     significant,
 )
 from sevensteps.doctor.output_path import OutputPath, likelihood, output_paths
+from sevensteps.doctor.probability_inputs import misread
 from sevensteps.observe.call import Call
 
 STEP = "loss"
@@ -81,6 +84,7 @@ def examine(case: Case) -> Finding | None:
     finding = (
         _exchanged(case)
         or _viewed(case)
+        or _misread(case)
         or _by_outputs(case)
         or _by_operations(case)
         or _clipped(case)
@@ -95,6 +99,13 @@ def _without_logarithm(case: Case) -> bool:
     answers, too, though its gradient is small where they are badly wrong.
     """
     return case.identified_loss is not None and case.identified_loss.name == "nll_loss of softmax"
+
+
+def _misread(case: Case) -> Finding | None:
+    """Numbers that are not what a loss of probabilities takes."""
+    if (reading := misread(case)) is None:
+        return None
+    return _finding(reading.confidence, reading.explanation, list(reading.evidence), reading.advice)
 
 
 def _viewed(case: Case) -> Finding | None:

@@ -10,6 +10,7 @@ from typing import Any, TypeGuard
 import torch
 from torch import Tensor, nn
 
+from sevensteps.observe.call import Call
 from sevensteps.observe.call_kinds import Noted
 
 MAX_LIST = 64  # numbers of a small tensor that are copied: class weights
@@ -195,3 +196,37 @@ def _copy_of(target: Tensor, value: Tensor) -> str | None:
             if torch.equal(held.to(wanted.dtype), wanted):
                 return same
     return None
+
+
+def call_of(noted: Noted, arguments: dict[str, Any], where: str, network: str | None) -> Call:
+    """The call of a function with these arguments, as a look keeps it."""
+    tensors = {
+        name: value
+        for name, value in arguments.items()
+        if isinstance(value, Tensor) and not name.startswith("_")
+    }
+    with torch.no_grad():
+        return Call(
+            noted.name,
+            noted.kind,
+            where,
+            network,
+            {name: tuple(tensor.shape) for name, tensor in tensors.items()},
+            {name: str(tensor.dtype).removeprefix("torch.") for name, tensor in tensors.items()},
+            options_of(noted, arguments),
+        )
+
+
+def input_nodes(arguments: dict[str, Any]) -> tuple[Any, ...]:
+    """The nodes of PyTorch's graph that a loss's arguments come from."""
+    return tuple(
+        (value.grad_fn, value.output_nr)
+        for value in arguments.values()
+        if isinstance(value, Tensor) and value.grad_fn is not None
+    )
+
+
+def is_broadcast(args: tuple[Any, ...], result: Tensor) -> bool:
+    """Whether two tensors were broadcast to more numbers than either has."""
+    tensors = [value for value in args if isinstance(value, Tensor)]
+    return len(tensors) == 2 and result.numel() > max(t.numel() for t in tensors)

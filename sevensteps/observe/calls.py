@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import threading
 import time
-import weakref
 from collections.abc import Callable
 from dataclasses import replace
 from types import FrameType
@@ -18,27 +17,26 @@ import torch
 from torch import Tensor, nn
 from torch.autograd.graph import get_gradient_edge
 from torch.nn.modules.module import register_module_forward_hook, register_module_forward_pre_hook
-from torch.overrides import TorchFunctionMode
 
-from sevensteps.observe.call import Call
-from sevensteps.observe.call_content import content_of, is_readable, options_of, origin_of_target
-from sevensteps.observe.call_kinds import ACCESSES, DIFFERENCES, NOTED, Noted
+from sevensteps.observe.call_content import call_of, content_of, input_nodes, is_broadcast
+from sevensteps.observe.call_kinds import DIFFERENCES, Noted
+from sevensteps.observe.call_mode import CallMode
 from sevensteps.observe.compared_target import compared_target, difference_of
 from sevensteps.observe.compiled import CompiledCode
 from sevensteps.observe.function_mode import (
     Caller,
     Callers,
-    calling_frame,
     insert_mode,
     remove_mode,
 )
 from sevensteps.observe.look import Look
 from sevensteps.observe.loss_tape import LossTape, TapeRecorder
-from sevensteps.observe.loss_terms import StepGraph, Total, read_terms
+from sevensteps.observe.loss_terms import StepGraph, Total, read_terms, terms_of
 from sevensteps.observe.network_answers import NetworkAnswers
 from sevensteps.observe.part_gradient_recorder import PartGradientRecorder
 from sevensteps.observe.step_hooks import in_backward, is_transformed
 from sevensteps.observe.step_recorder import StepRecorder
+from sevensteps.observe.step_targets import StepTargets, origin_of
 from sevensteps.observe.structure import tensors_of
 
 MAX_CALLS = 300  # different ones of one step
@@ -52,37 +50,6 @@ FAST_PATHS = (nn.TransformerEncoder, nn.TransformerEncoderLayer, nn.MultiheadAtt
 BACKWARD = Tensor.backward
 # of PyTorch's warnings, the location lies this many calls above
 DEEP_WARNINGS = {"softmax": 3, "log_softmax": 3, "softmin": 3}
-
-
-class CallMode(TorchFunctionMode):
-    """Hands every call on, and tells `recorder` of it."""
-
-    def __init__(self, recorder: CallRecorder) -> None:
-        super().__init__()
-        self.recorder = recorder
-
-    def __torch_function__(
-        self,
-        func: Callable[..., Any],
-        types: Any,
-        args: tuple[Any, ...] = (),
-        kwargs: dict[str, Any] | None = None,
-    ) -> Any:
-        recorder = self.recorder
-        frame = calling_frame(2)
-        caller = recorder.callers.of(frame)
-        noted = NOTED.get(func)
-        if (
-            recorder.passive
-            or caller.ours
-            or func in ACCESSES
-            or (
-                recorder.networks and caller.place is None and (noted is None or not noted.anywhere)
-            )
-        ):
-            # as most calls do, without being noted
-            return caller.run(func, args, kwargs or {})
-        return recorder.run(noted, func, caller, frame, args, kwargs or {})
 
 
 class CallRecorder(StepRecorder):
@@ -126,8 +93,7 @@ class CallRecorder(StepRecorder):
         self._inputs: list[Tensor] = []
         self.tape.clear()
         self.answers = NetworkAnswers()
-        # where a loss's target lies in memory -> it, and the node that the loss returned
-        self._targets: dict[int, tuple[weakref.ref[Tensor], Any]] = {}
+        self._targets = StepTargets()
         self._paused: list[int] = []  # modules that run unlistened, by id
         self._resumes = False
 
@@ -274,21 +240,7 @@ class CallRecorder(StepRecorder):
             replace(call, count=count) if count > 1 else call
             for _, call, count in self._calls.values()
         )
-        terms = []
-        for total, repeats in zip(self._totals, self._repeats, strict=True):
-            factor = total.factors.get(node, 1.0)
-            for term in total.terms:
-                if factor not in (None, 0.0, 1.0):
-                    assert factor is not None
-                    term = replace(
-                        term,
-                        factor=None if term.factor is None else term.factor / factor,
-                        contribution=(
-                            None if term.contribution is None else term.contribution / factor
-                        ),
-                    )
-                terms.append(replace(term, count=term.count * repeats))
-        look.loss_terms = tuple(terms)
+        look.loss_terms = terms_of(self._totals, self._repeats, node)
         look.part_gradients = self.part_gradients.collect(self.graph)
         for own in look.networks.values():
             own.calls, own.loss_terms = look.calls, look.loss_terms
@@ -418,7 +370,7 @@ class CallRecorder(StepRecorder):
                     compared := difference_of(args)
                 ):
                     self.graph.differences[node] = compared
-            if not _is_broadcast(args, first):
+            if not is_broadcast(args, first):
                 return
         where = self.callers.where(frame)
         network = self.networks[-1] if self.networks else None
@@ -429,7 +381,7 @@ class CallRecorder(StepRecorder):
             if len(self._calls) >= MAX_CALLS:
                 return
             arguments = noted.bind(args, kwargs)
-            entry = [len(self._calls), _call(noted, arguments, where, network), 0]
+            entry = [len(self._calls), call_of(noted, arguments, where, network), 0]
             if noted.kind == "broadcast":
                 entry[1].options["of_outputs"] = all(
                     tensor.requires_grad for tensor in args if isinstance(tensor, Tensor)
@@ -440,79 +392,24 @@ class CallRecorder(StepRecorder):
         origin = None
         if noted.kind == "loss" and node is not None and len(self.graph.calls) < MAX_NODES:
             arguments = noted.bind(args, kwargs)
-            origin = self._origin(arguments)
+            origin = origin_of(arguments, self.answers, self._inputs)
             given = arguments.get("input")
             if origin == "output" and isinstance(given, Tensor) and not given.requires_grad:
                 entry[1].content["exchanged"] = True
-            self.graph.calls[node] = entry[0], noted.name, _input_nodes(arguments), origin
-            target = arguments.get("target")
-            if is_readable(target):
-                self._targets[target.data_ptr()] = weakref.ref(target), node
+            self.graph.calls[node] = entry[0], noted.name, input_nodes(arguments), origin
+            self._targets.note(arguments.get("target"), node)
         if entry[2] == 1 and (self.full or origin == "constant"):
             with torch.no_grad():
                 entry[1].content.update(content_of(noted, noted.bind(args, kwargs)))
-
-    def _origin(self, arguments: dict[str, Any]) -> str | None:
-        target = arguments.get("target", arguments.get("targets"))
-        if not isinstance(target, Tensor):
-            return None
-        if target.grad_fn is not None or target.requires_grad:
-            return "output"
-        if self.answers.note_target(target):
-            return "network"
-        with torch.no_grad():
-            return origin_of_target(target, self._inputs)
 
     def networks_of(self, targets: Any) -> dict[str, str]:
         """The networks whose outputs these targets were compared with, by the path of each target;
         only of those where it is known.
         """
-        networks = {}
-        for path, tensor in tensors_of(targets).items():
-            if not is_readable(tensor):
-                continue
-            target, node = self._targets.get(tensor.data_ptr(), (None, None))
-            if node is None or target is None or (other := target()) is None:
-                continue
-            if other.numel() == tensor.numel() and (network := self.graph.network_behind(node)):
-                networks[path] = network
-        return networks
+        return self._targets.networks_of(targets, self.graph)
 
     def compared_target(self, loss: Tensor) -> Tensor | None:
         """The target of a loss of this step that the training writes itself; None where it cannot
         be told.
         """
         return compared_target(loss, self.graph)
-
-
-def _call(noted: Noted, arguments: dict[str, Any], where: str, network: str | None) -> Call:
-    tensors = {
-        name: value
-        for name, value in arguments.items()
-        if isinstance(value, Tensor) and not name.startswith("_")
-    }
-    with torch.no_grad():
-        return Call(
-            noted.name,
-            noted.kind,
-            where,
-            network,
-            {name: tuple(tensor.shape) for name, tensor in tensors.items()},
-            {name: str(tensor.dtype).removeprefix("torch.") for name, tensor in tensors.items()},
-            options_of(noted, arguments),
-        )
-
-
-def _input_nodes(arguments: dict[str, Any]) -> tuple[Any, ...]:
-    """The nodes of PyTorch's graph that a loss's arguments come from."""
-    return tuple(
-        (value.grad_fn, value.output_nr)
-        for value in arguments.values()
-        if isinstance(value, Tensor) and value.grad_fn is not None
-    )
-
-
-def _is_broadcast(args: tuple[Any, ...], result: Tensor) -> bool:
-    """Whether two tensors were broadcast to more numbers than either has."""
-    tensors = [value for value in args if isinstance(value, Tensor)]
-    return len(tensors) == 2 and result.numel() > max(t.numel() for t in tensors)

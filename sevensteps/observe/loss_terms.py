@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -327,3 +328,20 @@ def _ending(node: Any) -> tuple[Operation, ...]:
         ending.append(read_operation(node))
         node = node.next_functions[0][0] if node.next_functions else None
     return tuple(reversed(ending))
+
+
+def terms_of(totals: Sequence[Total], repeats: Sequence[int], loss: Any) -> tuple[LossTerm, ...]:
+    """The terms of all `totals`, each of which came so often, as those of the `loss` (a node) that
+    the training reports.
+    """
+    terms = []
+    for total, count in zip(totals, repeats, strict=True):
+        factor = total.factors.get(loss, 1.0)
+        for term in total.terms:
+            if factor is not None and factor not in (0.0, 1.0):
+                scaled = [
+                    None if n is None else n / factor for n in (term.factor, term.contribution)
+                ]
+                term = replace(term, factor=scaled[0], contribution=scaled[1])
+            terms.append(replace(term, count=term.count * count))
+    return tuple(terms)

@@ -214,7 +214,7 @@ def test_a_failure_in_noting_is_noted_and_the_call_goes_through(
     def fails(*_: object) -> None:
         raise RuntimeError("within the watch")
 
-    monkeypatch.setattr(calls_module, "_call", fails)
+    monkeypatch.setattr(calls_module, "call_of", fails)
     model = network()
     recorder = CallRecorder()
     watched = train(model, recorder, 1)

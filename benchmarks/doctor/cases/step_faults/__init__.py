@@ -8,7 +8,8 @@ the right cause in 63 of 75 runs; half of it was opened then, and the rest, with
 2026-11-30. `further` was opened on the same day, when its totals, at last the right cause in 122 of
 126 runs and 3 of 126 twins accused, had been seen several times and there were new pairs to keep
 back. `later`, written by somebody who had read nothing of the doctor, followed on 2026-12-01 with
-the right cause in 150 of 178. `KEPT_BACK` names those of which only totals are known.
+the right cause in 150 of 178. `held_out` was written by somebody else who had read nothing of the
+doctor; `KEPT_BACK` names its pairs, of which only totals are known.
 
 All have a report of their own, `python -m benchmarks.doctor.step_faults`.
 """
@@ -29,9 +30,13 @@ def _pairs(folder: str) -> dict[str, list[Pair]]:
 
 
 FURTHER, LATER = _pairs(".further"), _pairs(".later")
-FAMILIES = {step: [*pairs, *FURTHER[step], *LATER[step]] for step, pairs in _pairs("").items()}
+HELD_OUT = _pairs(".held_out")
+FAMILIES = {
+    step: [*pairs, *FURTHER[step], *LATER[step], *HELD_OUT[step]]
+    for step, pairs in _pairs("").items()
+}
 PAIRS = [pair for pairs in FAMILIES.values() for pair in pairs]
-KEPT_BACK: frozenset[str] = frozenset()
+KEPT_BACK = frozenset(pair.fault for pairs in HELD_OUT.values() for pair in pairs)
 EXAM: dict[str, Case] = {
     case.name: case for pair in PAIRS for case in pair.cases(pair.fault in KEPT_BACK)
 }

@@ -247,6 +247,15 @@ def healing(run: Run) -> str:
     return f"{text}: validation {name} {metric_text(name, before)} → {after}."
 
 
+def consequences(finding: Finding) -> str:
+    """What a finding explains, gravest first."""
+    from sevensteps.doctor.finding import SEVERITIES
+    from sevensteps.doctor.report.text import symptom_text
+
+    symptoms = sorted(finding.symptoms, key=lambda f: -SEVERITIES.index(f.severity))
+    return f"It explains: {', '.join(map(symptom_text, symptoms))}"
+
+
 def print_findings(screen: Console, findings: list[Finding], remedies: bool = False) -> None:
     """Print each finding in short: the condition, the step to blame, how severe and how sure; below
     it the reason, and with `remedies` what to change first.
@@ -269,6 +278,8 @@ def print_findings(screen: Console, findings: list[Finding], remedies: bool = Fa
             )
         )
         for line in wrap_plain(first_sentence(f.explanation), screen.width, "    "):
+            screen.print(Text(line, "dim"))
+        for line in wrap_plain(consequences(f), screen.width, "    ") if f.symptoms else []:
             screen.print(Text(line, "dim"))
         for line in (
             wrap_plain(f"→ {proposal(f.remedies[0])}", screen.width, "    ", "      ")

@@ -5,7 +5,7 @@ put in order.
 from __future__ import annotations
 
 from sevensteps.doctor.conditions import condition, condition_names
-from sevensteps.doctor.finding import SEVERITIES, Finding
+from sevensteps.doctor.finding import SEVERITIES, Finding, Severity
 
 
 def ranked(findings: list[Finding]) -> list[Finding]:
@@ -13,7 +13,7 @@ def ranked(findings: list[Finding]) -> list[Finding]:
     it.
 
     A finding explains another when its condition says so (`EXPLAINS`) and it did not begin later.
-    In a circle the gravest stays on top.
+    In a circle the gravest stays on top. A cause is as severe as the gravest of its symptoms.
     """
     order = sorted(findings, key=_weight)
     causes: dict[int, int] = {}  # place in `order` -> that of what explains it
@@ -33,7 +33,16 @@ def ranked(findings: list[Finding]) -> list[Finding]:
             causes[place] = cause
     for place, cause in sorted(causes.items()):
         order[cause].symptoms.append(order[place])
-    return [finding for place, finding in enumerate(order) if place not in causes]
+    top = [finding for place, finding in enumerate(order) if place not in causes]
+    for finding in top:
+        finding.severity = _gravest(finding)
+    return sorted(top, key=_weight)
+
+
+def _gravest(finding: Finding) -> Severity:
+    """The severity of a finding and of all that it explains: what leads to an error is one."""
+    severities = (finding.severity, *map(_gravest, finding.symptoms))
+    return max(severities, key=SEVERITIES.index)
 
 
 def in_order(findings: list[Finding]) -> list[Finding]:
@@ -64,6 +73,8 @@ def _explains(cause: Finding, symptom: Finding) -> bool:
             if cause.condition in condition(name).EXPLAINS and name != "inputs_not_finite"
         )
     if symptom.condition not in explained or cause.confidence < 0.5:
+        return False
+    if cause.condition in symptom.where.get("apart_from", ()):
         return False
     if SEVERITIES.index(cause.severity) < min(1, SEVERITIES.index(symptom.severity)):
         return False  # a mere remark is no cause of a fault

@@ -37,6 +37,7 @@ from sevensteps.doctor.measures import (
     weight_layers,
 )
 from sevensteps.doctor.perceptron import uses_perceptron_rule
+from sevensteps.doctor.rate_by_itself import SCALES, apart_from
 from sevensteps.doctor.simple_models import worse_than_simple_model
 from sevensteps.doctor.trace.search import by_operation
 
@@ -73,6 +74,7 @@ BEYOND = 20.0
 # |Δw| / |w| in the first step of a training that goes well: about the median of the healthy ones of
 # benchmarks/doctor
 WALK = 0.03
+PROVEN = 0.97  # sure of a rate that no scale of the data makes stable
 FEW, EARLY = 4, 20  # samples of a batch whose loss alone says little; losses that say more
 STEADY = 0.4  # spread of the last losses, of their mean, of a training that does not swing
 NOISE = 4.0  # standard deviations of the last losses that a single one may lie above them
@@ -119,7 +121,9 @@ def examine(case: Case) -> Finding | None:
         sure = 0.6
     if not sure:
         return collapse_under_long_steps(case)
-    lr = case.lr
+    lr, apart = case.lr, apart_from(case, JUMP)
+    if stalled and not set(SCALES).isdisjoint(apart):
+        sure = max(sure, PROVEN)
     edge = (
         2 / case.curvature
         if case.curvature is not None
@@ -197,7 +201,7 @@ def examine(case: Case) -> Finding | None:
                 f"a learning rate of about {math.sqrt(lr * proposed):.1g}",
             ),
         ],
-        {"layers": [layer] if layer else []},
+        {"layers": [layer] if layer else [], "apart_from": apart},
         min(step, onset),
     )
 

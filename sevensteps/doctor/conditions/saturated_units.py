@@ -9,7 +9,7 @@ Remedies: `xavier_normal()` and standardised inputs; ReLU in the hidden layers. 
 that becomes sure while the network learns; tanh layers near ±1 in a network that learns; an output
 layer, which may be sure of its answers; activations without a flat end; layers that began so, as
 those of a network that was trained before, where even the last weights, which no flat end keeps
-from learning, hardly moved.
+from learning, hardly moved, and the first loss is no larger than that of one that knows nothing.
 """
 
 from __future__ import annotations
@@ -17,9 +17,11 @@ from __future__ import annotations
 import math
 
 from sevensteps.doctor.case import Case
+from sevensteps.doctor.conditions.vanishing_gradient import ratios
 from sevensteps.doctor.finding import Finding, Measure, Remedy
 from sevensteps.doctor.measures import (
     change_activation,
+    first_loss,
     hidden_activations,
     layer_label,
     learned_enough,
@@ -40,6 +42,8 @@ EXPLAINS = (
 )
 FIRST = 5  # steps, within which a look is one at the start
 PATH = 0.1  # all steps together, in norms of the weights
+FAR_OFF = 3.0  # times the loss of a network that knows nothing
+LEFT = 0.1  # of the last layer's relative gradient in the first, where it does not vanish
 MOST = 0.7  # share of a layer's outputs at the ends
 PEAKED, STILL_PEAKED = 0.8, 0.5  # share of the rows of a softmax, at the start and at the end
 
@@ -64,7 +68,7 @@ def examine(case: Case) -> Finding | None:
     name, share = max(saturated.items(), key=lambda item: item[1])
     first = case.looks[0].signals.get(name)
     at_start = first is not None and first.flat is not None and float(first.flat.mean()) >= MOST
-    if at_start and 0 < (path := path_of_steps(case)) < PATH:
+    if at_start and 0 < (path := path_of_steps(case)) < PATH and not _starts_far_off(case):
         why = f"not even the last layer moved by more than {path:.2g} of its norm"
         case.ruled_out.append(("saturated_units", why))
         return None
@@ -73,6 +77,9 @@ def examine(case: Case) -> Finding | None:
         if name in case.looks[-1].signals
         else math.nan
     )
+    sizes = [row for row in ratios(case) if row[1] > 0]
+    passed = sizes[0][1] / sizes[-1][1] if len(sizes) > 1 else math.nan
+    ends = [(sizes[0][0], sizes[-1][0])] if len(sizes) > 1 else []
     return Finding(
         "saturated_units",
         STEP,
@@ -81,8 +88,15 @@ def examine(case: Case) -> Finding | None:
         f"{share:.0%} of the outputs of {layer_label(name)} lie at the flat ends of its "
         "activation, "
         f"{'from the start: its weights are too large' if at_start else 'by the end'}. There its "
-        "slope is near 0: the gradient vanishes on its way back through it, and the layers before "
-        "it learn hardly anything.",
+        "slope is near 0: "
+        + (
+            "the gradient vanishes on its way back through it, and the layers before it learn "
+            "hardly anything."
+            if not passed > LEFT
+            else "for most samples nothing comes back through it, and the rest is multiplied by "
+            "large weights: the layers before it are moved by a few samples, and learn little that "
+            "holds for others."
+        ),
         [
             Measure(
                 f"share of {layer_label(layer)} at the ends",
@@ -99,6 +113,15 @@ def examine(case: Case) -> Finding | None:
                 "well above 0",
                 "standard deviation",
             )
+        ]
+        + [
+            Measure(
+                f"|gradient| / |weights|, {layer_label(before)} against {layer_label(after)}",
+                significant(passed),
+                "about 1",
+                "median over the looks",
+            )
+            for before, after in ends
         ],
         [
             Remedy(
@@ -115,6 +138,13 @@ def examine(case: Case) -> Finding | None:
         {"layers": list(saturated)},
         0 if at_start else None,
     )
+
+
+def _starts_far_off(case: Case) -> bool:
+    """Whether the first loss is far above that of a network that knows nothing: what was trained
+    before starts below.
+    """
+    return case.baseline_loss is not None and first_loss(case) > FAR_OFF * case.baseline_loss > 0
 
 
 def _peaked_softmax(case: Case) -> Finding | None:

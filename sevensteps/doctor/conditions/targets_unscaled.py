@@ -6,7 +6,8 @@ where it hurts. The slope of a squared error is the error itself: with targets o
 the gradients. Source: LeCun et al. 1998, Efficient BackProp.
 
 Remedies: subtract the targets' mean, divide by their standard deviation, and undo it for
-predictions. Silent on: large targets that the network reaches; classes; data on which simple
+predictions. Silent on: large targets that the network reaches; first
+outputs that are larger still; classes; data on which simple
 models are no better.
 """
 
@@ -64,7 +65,7 @@ def examine(case: Case) -> Finding | None:
     score = case.scores.get("train")
     if (
         size < LARGE
-        or size < FAR * min(max(output_size, 1e-3), 1.0)
+        or size < max(FAR * min(max(output_size, 1e-3), 1.0), output_size)
         or (score is not None and score > 0.9)
     ):
         return None

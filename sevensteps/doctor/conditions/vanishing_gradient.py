@@ -12,6 +12,8 @@ that learn all the same, or are about to: whose loss has clearly fallen and stil
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from sevensteps.doctor.case import Case
 from sevensteps.doctor.finding import Finding, Measure, Remedy
 from sevensteps.doctor.measures import (
@@ -25,6 +27,7 @@ from sevensteps.doctor.measures import (
     total_norm,
     weight_layers,
 )
+from sevensteps.observe.look import Look
 
 STEP = "gradient"
 EXPLAINS = (
@@ -44,17 +47,21 @@ LAYERS = 4  # weight matrices
 LEFT = 3e-3  # of the last layer's relative gradient in the first
 
 
-def ratios(case: Case) -> list[tuple[str, float]]:
+def ratios(case: Case, looks: Sequence[Look] | None = None) -> list[tuple[str, float]]:
     """Of every weight matrix, |gradient| / |weights|: the median over the looks."""
     sizes = []
     for layer, name in weight_layers(case):
         values = [
             total_norm(c.gradient) / w
-            for look in case.looks
+            for look in (case.looks if looks is None else looks)
             if (c := look.changes.get(name)) is not None and (w := total_norm(c.weight)) > 0
         ]
         sizes.append((layer.name, median(values)))
     return sizes
+
+
+def _vanishes(sizes: Sequence[tuple[str, float]]) -> bool:
+    return 0 < sizes[0][1] <= LEFT * sizes[-1][1]
 
 
 def examine(case: Case) -> Finding | None:
@@ -65,8 +72,10 @@ def examine(case: Case) -> Finding | None:
     if not (a > 0 and b > 0):
         return None
     left = a / b
-    if left > LEFT:
+    if not _vanishes(sizes):
         return None
+    began = next((look for look in case.looks if _vanishes(ratios(case, [look]))), None)
+    onset = 0 if began is case.looks[0] else began.step if began is not None else None
     each = left ** (1 / (len(sizes) - 1))
     functions = [layer.function for layer in hidden_activations(case)]
     kinds = {row.name for row in functions if row.saturates and row.elementwise}
@@ -76,10 +85,11 @@ def examine(case: Case) -> Finding | None:
         STEP,
         "error",
         0.9,
-        f"On its way back through {len(sizes) - 1} {through} the gradient is multiplied by about "
+        f"{'O' if onset == 0 else f'From step {onset} on, o' if onset else 'By the end, o'}n its "
+        f"way back through {len(sizes) - 1} {through} the gradient is multiplied by about "
         f"{each:.2g} in each: relative to its weights, {layer_label(first)} gets {left:.1g} times "
-        f"the gradient that {layer_label(last)} gets. The first layers stay as they were "
-        "initialised.",
+        f"the gradient that {layer_label(last)} gets. The first layers stay as they were"
+        f"{' initialised' if onset == 0 else ' by then'}.",
         [
             Measure(
                 f"|gradient| / |weights|, {layer_label(first)} against {layer_label(last)}",
@@ -98,5 +108,5 @@ def examine(case: Case) -> Finding | None:
             )
         ],
         {"layers": [name for name, size in sizes if size < b * 0.1]},
-        0,
+        onset,
     )

@@ -316,7 +316,9 @@ def has_grown(case: Case) -> bool:
     losses = [abs(v) for s, v in case.losses if math.isfinite(v) and (bad is None or s < bad)]
     if len(losses) >= 3 and max(losses[-3:]) > 1e3 * max(min(losses[0], losses[1]), 1e-3):
         return True
-    lengths = []
+    names = case.looks[0].changes if case.looks else ()
+    start = [facts for name in names if (facts := case.facts.parameters.get(name)) is not None]
+    lengths = [math.sqrt(sum(facts.length**2 for facts in start))] if start else []
     for look in case.looks:
         if bad is None or look.step < bad:
             squares = [float(c.weight.square().sum()) for c in look.changes.values()]

@@ -14,6 +14,12 @@ from sevensteps.explain.run_numbers import RunNumbers
 from sevensteps.explain.words.examples import NOTHING_TRAINED, Example, example_of, no_example
 from sevensteps.render.text import number_text
 
+SHRUNK = 0.1  # of the last layer's relative gradient in the first: below it, it shrinks
+# conditions that come with another, which may be found in its place
+RELATED = {
+    "vanishing_gradient": ("saturated_units", "signal_vanishes"),
+    "exploding_gradient": ("signal_explodes", "learning_rate_too_high"),
+}
 FLAT = 0.01  # of the slope at its steepest: below it a sigmoid counts as saturated
 
 
@@ -63,11 +69,11 @@ def _vanishing_gradient(run: RunNumbers) -> Example:
         )
     (first, early), *_, (last, late) = relative.items()
     ratio = early / late if late else math.inf
+    start = "shrinks" if ratio < SHRUNK else "does not shrink"
     return Example(
-        f"{_diagnosis(run, 'vanishing_gradient')}; at the first step the gradient of {first} is "
-        f"{number_text(early, 3)} times as long as its weights, that of {last} "
-        f"{number_text(late, 3)} times: "
-        f"{number_text(ratio, 3)} to 1",
+        f"{_diagnosis(run, 'vanishing_gradient')}; at the first step it {start} on its way back: "
+        f"the gradient of {first} is {number_text(early, 3)} times as long as its weights, that of "
+        f"{last} {number_text(late, 3)} times, {number_text(ratio, 3)} to 1",
         {"first": early, "last": late, "ratio": ratio},
     )
 
@@ -99,8 +105,9 @@ def _diagnosis(run: RunNumbers, condition: str) -> str:
     conditions = {finding["condition"] for finding in _with_symptoms(run.subject.summary.findings)}
     if condition in conditions:
         return f"the doctor found {condition}"
-    if condition == "vanishing_gradient" and "saturated_units" in conditions:
-        return "the doctor found saturated_units, through which hardly any gradient passes"
+    for related in RELATED.get(condition, ()):
+        if related in conditions:
+            return f"the doctor found {related}, which comes with it"
     return "the doctor did not find it"
 
 

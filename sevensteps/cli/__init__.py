@@ -89,6 +89,8 @@ def main(arguments: list[str] | None = None) -> None:
     """Run the command line and exit: with 0 when done, 1 where `diagnose --check` finds an error,
     2 for bad input, 130 when interrupted.
     """
+    from sevensteps.cli.output import print_error
+
     words = list(sys.argv[1:] if arguments is None else arguments)
     debug = "--debug" in words or bool(os.environ.get("SEVENSTEPS_DEBUG"))
     shell = SHELL_WORDS.set(tuple(words))  # so that messages say what to type
@@ -102,7 +104,7 @@ def main(arguments: list[str] | None = None) -> None:
         if debug:
             raise
         if not isinstance(failure, PeerError):
-            _print_error(str(failure))
+            print_error(str(failure))
         code = 2
     except click.ClickException as failure:
         from sevensteps.cli.hints import refusal
@@ -112,10 +114,10 @@ def main(arguments: list[str] | None = None) -> None:
             if isinstance(failure, click.UsageError) and failure.ctx
             else ""
         )
-        _print_error(f"{refusal(failure, words)}{hint}")
+        print_error(f"{refusal(failure, words)}{hint}")
         code = 2
     except (KeyboardInterrupt, click.Abort) as failure:
-        _print_error(str(failure) or "interrupted")
+        print_error(str(failure) or "interrupted")
         code = 130
     except BrokenPipeError:  # the reader of a pipe has left, as in `| head`
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
@@ -123,7 +125,3 @@ def main(arguments: list[str] | None = None) -> None:
     finally:
         SHELL_WORDS.reset(shell)
     sys.exit(code if isinstance(code, int) else 0)
-
-
-def _print_error(message: str) -> None:
-    click.echo(f"sevensteps: {' '.join(message.split())}", err=True)

@@ -124,6 +124,7 @@ def _with(text: str, form: str, value: str) -> str:
 def _print_reading(
     step: str, typed: list[str], added: dict[str, list[str]], meant: list[str]
 ) -> None:
+    from sevensteps.cli.output import print_error
     from sevensteps.render.text import shell_quote
 
     words = [f"--{step} {shell_quote(text)}" for text in typed]
@@ -133,4 +134,4 @@ def _print_reading(
         for value in given
     ]
     reading = " ".join(f"--{step} {shell_quote(text)}" for text in meant)
-    click.echo(f"{' '.join(words)} is read as {reading}", err=True)
+    print_error(f"{' '.join(words)} is read as {reading}", speaker="")

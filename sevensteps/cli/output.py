@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import re
+import shutil
+import sys
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
@@ -16,6 +19,7 @@ if TYPE_CHECKING:
     from rich.table import Table
 
 WIDTH = 100  # columns; longer lines are hard to read
+COMMAND = re.compile(r"(?<=[:;,]) (?=sevensteps [a-z]|pip install )")
 
 
 def console() -> Console:
@@ -66,6 +70,29 @@ def print_commands(screen: Console, commands: Iterable[str]) -> None:
     for command in commands:
         for line in command_lines(command, screen.width, "  "):
             screen.print(line, style="dim", soft_wrap=True)
+
+
+def print_error(message: str, speaker: str = "sevensteps: ") -> None:
+    """Print a message of one line on standard error: wrapped on a terminal, and as it is in a file
+    or pipe.
+    """
+    text = speaker + " ".join(message.split())
+    if sys.stderr.isatty():
+        text = "\n".join(error_lines(text, min(shutil.get_terminal_size().columns, WIDTH)))
+    click.echo(text, err=True)
+
+
+def error_lines(text: str, width: int) -> list[str]:
+    """`text` in lines of at most `width` columns; a command at its end that does not fit into the
+    line has lines of its own, in which it can be copied.
+    """
+    from sevensteps.render.text import command_lines, wrap
+
+    if len(text) <= width:
+        return [text]
+    sentence, *commands = COMMAND.split(text, maxsplit=1)
+    lines = wrap(sentence, width)
+    return lines + [line for part in commands for line in command_lines(part, width, "  ")]
 
 
 def print_json(content: Any) -> None:

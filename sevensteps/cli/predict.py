@@ -15,7 +15,7 @@ import click
 
 from sevensteps.cli.completion import complete_run
 from sevensteps.cli.options import allow_code_option, json_option
-from sevensteps.cli.output import console, print_json, table
+from sevensteps.cli.output import console, print_error, print_json, table
 from sevensteps.errors import printable
 
 if TYPE_CHECKING:
@@ -95,7 +95,7 @@ def command(
                 for index, name in enumerate(names)
             ]
     for note in notes:
-        click.echo(f"sevensteps: {printable(note)}", err=True)
+        print_error(printable(note))
     if as_json:
         for row in rows:
             print_json(row)

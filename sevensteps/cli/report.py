@@ -8,7 +8,7 @@ import click
 
 from sevensteps.cli.completion import complete_run
 from sevensteps.cli.options import allow_code_option, data_dir_option, json_option
-from sevensteps.cli.output import print_json, status
+from sevensteps.cli.output import print_error, print_json, status
 
 
 @click.command(
@@ -59,7 +59,7 @@ def command(
     if sentence := document.get("verdict", {}).get("sentence"):
         click.echo(sentence)
     for part, why in document.get("missing", {}).items():
-        click.echo(f"without {part}: {why}", err=True)
+        print_error(f"without {part}: {why}", speaker="")
     click.echo(f"{path}")
 
 

@@ -15,6 +15,7 @@ from sevensteps.cli.options import (
     json_option,
     save_every_option,
 )
+from sevensteps.cli.output import print_error
 
 
 def _stop_guesses(function: Any) -> Any:
@@ -65,6 +66,6 @@ def command(
         save_every=save_every,
         progress=not as_json,
         observers=[JsonLines()] if as_json else [PlanPrinter()],
-        say=lambda text: click.echo(f"sevensteps: {text}", err=True),
+        say=print_error,
     )
     print_end(finished, as_json, join().leads)

@@ -9,7 +9,7 @@ from typing import Any
 import click
 
 from sevensteps.cli.options import json_option
-from sevensteps.cli.output import console, print_json
+from sevensteps.cli.output import console, print_error, print_json
 from sevensteps.errors import printable
 from sevensteps.notation import cut
 
@@ -59,9 +59,7 @@ def command(parent: Path | None, as_json: bool) -> None:
             ArithmeticError,
         ) as failure:
             file = "race.json" if folder in races else "run.json"
-            click.echo(
-                f"sevensteps: {folder} is left out: its {file} cannot be read: {failure}", err=True
-            )
+            print_error(f"{folder} is left out: its {file} cannot be read: {failure}")
     if as_json:
         print_json(rows)
         return

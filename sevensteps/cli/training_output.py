@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from sevensteps.training.state import Training
 
 LEARNED, GAP = 0.97, 0.15  # accuracy on training samples, and how much less on others
+FEW = 10  # validation samples
 CURVE = 24  # characters of a curve
 COLOURS = {"error": "red", "warning": "yellow", "info": "dim"}
 
@@ -74,7 +75,7 @@ class PlanPrinter(Observer):
             screen.print(Text.assemble(("Data: ", "bold"), note))
         if data.notes:
             screen.print()
-        if warning := duplicates_warning(data):
+        if warning := duplicates_warning(data) or few_samples_warning(data):
             screen.print(f"{warning}\n")
         if training.resumed:
             screen.print(
@@ -115,6 +116,20 @@ def duplicates_warning(data: Data) -> str:
     return (
         f"{count:,} of {total:,} validation samples {verb}, so the validation figures are better "
         "than they would be on new samples."
+    )
+
+
+def few_samples_warning(data: Data) -> str:
+    """A sentence about so few validation samples that each decides; "" where there are enough."""
+    count = len(data.valid)
+    if count >= FEW:
+        return ""
+    samples = "is 1 validation sample" if count == 1 else f"are {count:,} validation samples"
+    if data.task.kind == "regression":
+        return f"There {samples} only: the validation figures hang on each of them."
+    return (
+        f"There {samples} only: one more or less that is answered right changes the accuracy by "
+        f"{1 / count:.2g}."
     )
 
 
@@ -279,11 +294,11 @@ def print_findings(screen: Console, findings: list[Finding], remedies: bool = Fa
         )
         for line in wrap_plain(first_sentence(f.explanation), screen.width, "    "):
             screen.print(Text(line, "dim"))
-        for line in wrap_plain(consequences(f), screen.width, "    ") if f.symptoms else []:
-            screen.print(Text(line, "dim"))
         for line in (
             wrap_plain(f"→ {proposal(f.remedies[0])}", screen.width, "    ", "      ")
             if remedies and f.remedies
             else []
         ):
             screen.print(Text(line, "cyan"))
+        for line in wrap_plain(consequences(f), screen.width, "    ") if f.symptoms else []:
+            screen.print(Text(line, "dim"))

@@ -7,7 +7,15 @@ import math
 
 import pytest
 
-from sevensteps.cli.output import WIDTH, Status, console, print_json, status, table
+from sevensteps.cli.output import (
+    WIDTH,
+    Status,
+    console,
+    print_error,
+    print_json,
+    status,
+    table,
+)
 
 
 def test_columns_are_aligned_and_cells_steer_no_terminal(
@@ -62,3 +70,27 @@ def test_away_from_a_terminal_each_message_is_a_line_of_stderr(
         say("second")
         say.stop()
     assert capsys.readouterr() == ("", "first\nsecond\n")
+
+
+LONG = (
+    "the column 'spcies' is not in penguins.csv, which has 17 columns; did you mean 'species'? "
+    "Write: sevensteps train penguins.csv --target species --missing drop --predict 'mlp(30)'"
+)
+
+
+def test_an_error_is_wrapped_on_a_terminal_and_its_command_can_be_copied(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "60")
+    print_error(LONG)
+    assert capsys.readouterr().err == f"sevensteps: {LONG}\n"
+    monkeypatch.setattr("sys.stderr.isatty", lambda: True)
+    print_error(LONG)
+    lines = capsys.readouterr().err.splitlines()
+    assert all(len(line) <= 60 for line in lines)
+    assert lines[-2:] == [
+        "  sevensteps train penguins.csv --target species \\",
+        "      --missing drop --predict 'mlp(30)'",
+    ]
+    print_error("short")
+    assert capsys.readouterr().err == "sevensteps: short\n"

@@ -15,6 +15,7 @@ from sevensteps.cli.output import console
 from sevensteps.cli.training_output import (
     curve_lines,
     duplicates_warning,
+    few_samples_warning,
     memorised,
     print_findings,
 )
@@ -47,6 +48,15 @@ def test_the_warning_about_duplicates(copies: int, message: str) -> None:
     data = with_copies(copies)
     assert data.duplicates == data.facts()["duplicates"] == copies
     assert duplicates_warning(data) == message
+
+
+def test_the_warning_about_few_validation_samples() -> None:
+    assert few_samples_warning(ss.data.load("xor(n=20)")) == (
+        "There are 4 validation samples only: one more or less that is answered right changes the "
+        "accuracy by 0.25."
+    )
+    assert few_samples_warning(ss.data.load("xor(n=200)")) == ""
+    assert few_samples_warning(ss.data.load("speed")) == ""
 
 
 def test_training_says_it(

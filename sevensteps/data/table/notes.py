@@ -14,6 +14,7 @@ from sevensteps.data.table.targets import Targets
 from sevensteps.errors import option
 
 MOST = 6  # columns that a line names
+FEW_LEFT = 0.5  # of the rows: where less is left, that comes first
 
 
 def notes_of(
@@ -38,9 +39,16 @@ def notes_of(
 
 
 def _rows(targets: Targets, incomplete: int) -> list[str]:
-    without = int((~targets.used).sum())
-    lines = [f"left out {_count(without, 'row')} without {targets.name}"] if without else []
-    return lines + ([f"left out {_count(incomplete, 'row')} with gaps"] if incomplete else [])
+    """The rows that are left out, of how many, and what keeps them."""
+    rows, without = len(targets.used), int((~targets.used).sum())
+    lines = [f"left out {without:,} of {_count(rows, 'row')}, without {targets.name}"]
+    lines = lines if without else []
+    if incomplete:
+        keep = f"{option('missing', 'fill')} keeps them"
+        lines.append(f"left out {incomplete:,} of {_count(rows, 'row')}, with gaps; {keep}")
+    if (left := rows - without - incomplete) < rows * FEW_LEFT:
+        lines.insert(0, f"only {left:,} of {_count(rows, 'row')} can be used")
+    return lines
 
 
 def _gaps(

@@ -19,14 +19,28 @@ Y = ["a", "b"] * 30
 def test_gaps_and_rows() -> None:
     columns = {"x": ["", "5", "7"] * 20, "c": ["u", "", "v", "u"] * 15, "y": ["", *Y[1:]]}
     assert notes(columns) == (
-        "left out 1 row without y",
+        "left out 1 of 60 rows, without y",
         'filled 19 gaps in x with the mean, and marked them by an extra input (missing="drop" '
         "leaves the rows out)",
         "treated 15 gaps in c as 'no value'",
     )
     assert notes(columns, missing="drop") == (
-        "left out 1 row without y",
-        "left out 29 rows with gaps",
+        "left out 1 of 60 rows, without y",
+        'left out 29 of 60 rows, with gaps; missing="fill" keeps them',
+    )
+
+
+def test_where_little_is_left_that_comes_first() -> None:
+    columns = {"x": ["", "", "7"] * 20, "c": ["u", "", "v", "u"] * 15, "y": ["", *Y[1:]]}
+    assert notes(columns, missing="drop") == (
+        "only 15 of 60 rows can be used",
+        "left out 1 of 60 rows, without y",
+        'left out 44 of 60 rows, with gaps; missing="fill" keeps them',
+    )
+    targets = ["", "", "", *Y[:2]] * 12
+    assert notes({"x": [*map(str, range(60))], "y": targets})[:2] == (
+        "only 24 of 60 rows can be used",
+        "left out 36 of 60 rows, without y",
     )
 
 

@@ -16,6 +16,7 @@ from sevensteps.explain.words import (  # noqa: F401  (enter the examples of the
     gradient_examples,
     layer_examples,
     output_examples,
+    schedule_examples,
     training_examples,
 )
 from sevensteps.explain.words.examples import example
@@ -43,11 +44,13 @@ class Entry:
 class Words(Explanation):
     """The words that were named, or the whole glossary, with the run's examples in `entries`.
 
-    The text of the whole glossary is a list of the words without the examples.
+    The text of the whole glossary is a list of the words without the examples. `unknown` has a
+    sentence for each word that it lacks, with the nearest.
     """
 
     entries: tuple[Entry, ...]
     whole: bool
+    unknown: tuple[str, ...] = ()
 
     def to_dict(self) -> dict[str, Any]:
         return asdict(self)
@@ -57,11 +60,12 @@ def words(subject: Subject | None, *names: str) -> Words:
     """The words named, each with this run's example; all of the glossary if none is named. Without
     a run only what they mean.
 
-    Raises `ArgumentError` for an unknown word, with the nearest.
+    Raises `ArgumentError` where all words are unknown, with the nearest.
     """
-    chosen = [find_word(name) for name in names] if names else GLOSSARY
+    chosen, unknown = _known(names) if names else (list(GLOSSARY), ())
     if subject is None:
-        return Words(tuple(Entry(w.name, w.definition, None, {}) for w in chosen), not names)
+        plain = tuple(Entry(w.name, w.definition, None, {}) for w in chosen)
+        return Words(plain, not names, unknown)
     run = RunNumbers(subject)
     entries = []
     with threads(subject.recipe.threads or torch.get_num_threads()):
@@ -70,7 +74,24 @@ def words(subject: Subject | None, *names: str) -> Words:
             entries.append(
                 Entry(word.name, word.definition, shown.text, shown.numbers, shown.lacking)
             )
-    return Words(tuple(entries), not names)
+    return Words(tuple(entries), not names, unknown)
+
+
+def _known(names: tuple[str, ...]) -> tuple[list[Word], tuple[str, ...]]:
+    """The words that are known, each once, and a sentence for each other. Raises `ArgumentError`
+    where there is none that is known.
+    """
+    chosen, failures = dict[str, Word](), list[ArgumentError]()
+    for name in names:
+        try:
+            word = find_word(name)
+        except ArgumentError as failure:
+            failures.append(failure)
+        else:
+            chosen[word.name] = word
+    if not chosen:
+        raise failures[0]
+    return list(chosen.values()), tuple(map(str, failures))
 
 
 def find_word(text: str) -> Word:
@@ -95,11 +116,20 @@ def find_word(text: str) -> Word:
 
 
 def words_of_arguments(arguments: tuple[str, ...]) -> tuple[str, ...]:
-    """The words that command line arguments name: `learning rate` is one, `loss metric` are two."""
-    if not arguments:
-        return ()
+    """The words that command line arguments name, the longest that there are: `learning rate` is
+    one, `loss metric` are two, `loss batch size` as well.
+    """
+    words, rest = [], list(arguments)
+    while rest:
+        count = next((n for n in range(len(rest), 1, -1) if _is_word(" ".join(rest[:n]))), 1)
+        words.append(" ".join(rest[:count]))
+        del rest[:count]
+    return tuple(words)
+
+
+def _is_word(text: str) -> bool:
     try:
-        find_word(" ".join(arguments))
+        find_word(text)
     except ArgumentError:
-        return arguments
-    return (" ".join(arguments),)
+        return False
+    return True

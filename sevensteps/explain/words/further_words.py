@@ -20,21 +20,50 @@ FURTHER = (
         "one number that the network computes or is given",
         "A feature is one number that describes a sample: an input such as a pixel or a column, "
         "or the output of a hidden unit, which is a feature that the network has learned.",
-        ("features", "input", "inputs", "pixel", "pixels"),
+        (
+            "features",
+            "input",
+            "inputs",
+            "pixel",
+            "pixels",
+            "column",
+            "columns",
+            "categorical",
+            "numerical",
+        ),
     ),
     Word(
         "hidden layer",
         "a layer between input and output",
         "A hidden layer lies between the input and the output; its numbers, the hidden units, are "
         "neither given by the data nor read as the answer.",
-        ("hidden unit", "hidden units", "hidden layers", "in features", "out features"),
+        (
+            "hidden unit",
+            "hidden units",
+            "hidden layers",
+            "in features",
+            "out features",
+            "hidden size",
+            "hidden neuron",
+            "hidden neurons",
+        ),
     ),
     Word(
         "network",
         "layers applied one after the other",
         "A neural network is a function made of layers applied one after the other, with "
         "parameters that training sets; it is also called a model.",
-        ("neural network", "model", "neural net", "net", "architecture"),
+        (
+            "neural network",
+            "model",
+            "neural net",
+            "net",
+            "architecture",
+            "mlp",
+            "multilayer perceptron",
+            "depth",
+            "width",
+        ),
         like="forward pass",
     ),
     Word(
@@ -63,7 +92,7 @@ FURTHER = (
         "numbers in a grid with any number of axes",
         "A tensor is a grid of numbers with any number of axes; scalars, vectors and matrices are "
         "tensors of rank 0, 1 and 2.",
-        ("tensors", "shape", "array"),
+        ("tensors", "shape", "array", "reshape", "flatten"),
         like="rank",
     ),
     Word(
@@ -101,7 +130,7 @@ FURTHER = (
         "mean squared error",
         "the mean of the squared differences",
         "The mean squared error is the mean of (output − target)²: the loss of regressions.",
-        ("mse", "squared error", "l2 loss", "mean square error", "rmse"),
+        ("mse", "squared error", "l2 loss", "mean square error", "rmse", "residual"),
     ),
     Word(
         "cost function",
@@ -116,7 +145,21 @@ FURTHER = (
         "the loss as a landscape over the parameters",
         "The loss surface is the loss as a function of all parameters; its curvature decides which "
         "learning rates are stable.",
-        ("loss landscape", "surface", "curvature", "condition number", "local minimum", "minimum"),
+        (
+            "loss landscape",
+            "surface",
+            "curvature",
+            "condition number",
+            "local minimum",
+            "minimum",
+            "hessian",
+            "eigenvalue",
+            "global minimum",
+            "valley",
+            "optimum",
+            "ill conditioned",
+            "ill-conditioned",
+        ),
         like="gradient",
     ),
     Word(
@@ -125,7 +168,18 @@ FURTHER = (
         "Initialisation sets the parameters before the first step, mostly at random and scaled to "
         "the number of inputs, so that signals keep their size and units differ; biases may "
         "start from 0.",
-        ("initialization", "initialize", "initialise", "init", "random initialization"),
+        (
+            "initialization",
+            "initialize",
+            "initialise",
+            "init",
+            "random initialization",
+            "weight initialisation",
+            "weight initialization",
+            "kaiming",
+            "xavier",
+            "he initialisation",
+        ),
     ),
     Word(
         "optimizer",
@@ -244,7 +298,16 @@ FURTHER = (
         "a straight line divides the classes",
         "Two classes are linearly separable when a straight line, or a plane, has all of one class "
         "on one side: AND and OR are, XOR is not.",
-        ("linear separability", "decision boundary", "separable", "xor", "and", "or", "not"),
+        (
+            "linear separability",
+            "decision boundary",
+            "separable",
+            "xor",
+            "and",
+            "or",
+            "not",
+            "truth table",
+        ),
         like="perceptron",
     ),
     Word(
@@ -252,6 +315,17 @@ FURTHER = (
         "scaled to mean 0 and standard deviation 1",
         "Standardisation subtracts the mean of each input and divides by its standard deviation, "
         "so that all inputs are of one size.",
-        ("standardization", "standardize", "normalisation", "normalization", "scaling", "norm"),
+        (
+            "standardization",
+            "standardize",
+            "normalisation",
+            "normalization",
+            "scaling",
+            "norm",
+            "standard deviation",
+            "variance",
+            "mean",
+            "std",
+        ),
     ),
 )

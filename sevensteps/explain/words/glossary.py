@@ -8,6 +8,7 @@ The sentences follow Goodfellow, Bengio, Courville, Deep Learning (2016), and fa
 from __future__ import annotations
 
 from sevensteps.explain.words.further_words import FURTHER
+from sevensteps.explain.words.training_words import OF_TRAININGS
 from sevensteps.explain.words.word import Word
 
 LISTED = (
@@ -64,6 +65,7 @@ LISTED = (
         "sums of inputs times weights, plus a bias",
         "A linear layer (strictly: affine) computes sums of its inputs times weights, plus a "
         "bias: y = W x + b.",
+        ("linear layer", "linear regression", "affine"),
     ),
     Word(
         "nonlinear",
@@ -104,6 +106,7 @@ LISTED = (
         "how wrong the outputs are, what training lowers",
         "The loss is the number that says how wrong the outputs are; it has a slope everywhere it "
         "matters, and training lowers it.",
+        ("error",),
     ),
     Word(
         "metric",
@@ -157,6 +160,7 @@ LISTED = (
         "a smaller tensor used as if it were repeated",
         "Broadcasting lets a tensor with fewer or shorter axes be used as if it were repeated "
         "along the missing ones.",
+        ("broadcast",),
     ),
     Word(
         "chain rule",
@@ -183,7 +187,7 @@ LISTED = (
         "a ReLU unit that is 0 for every sample",
         "A ReLU unit is dead when its pre-activation is at most 0 for every sample: it then has "
         "no gradient, and does not come back.",
-        ("dead neuron", "dead units"),
+        ("dead neuron", "dead units", "dead relu"),
     ),
     Word(
         "dead input",
@@ -204,19 +208,20 @@ LISTED = (
         "units that start the same stay the same",
         "Symmetry is when units of a layer have the same weights: they then get the same "
         "gradients and stay the same for ever.",
+        ("symmetric",),
     ),
     Word(
         "logit",
         "an output before sigmoid or softmax, a log-odds",
         "A logit is an output before it is made a probability: for one output the log-odds, where "
         "0 means a probability of one half.",
-        ("logits", "log-odds"),
+        ("logits", "log-odds", "odds"),
     ),
     Word(
         "sigmoid",
         "1 / (1 + exp(−x)): any number becomes 0 to 1",
         "The sigmoid 1 / (1 + exp(−x)) makes of any number one between 0 and 1.",
-        ("logistic",),
+        ("logistic", "logistic regression"),
     ),
     Word(
         "softmax",
@@ -229,7 +234,15 @@ LISTED = (
         "−log of the probability of the right answer",
         "Cross-entropy is minus the logarithm of the probability that the network gave to the "
         "right answer.",
-        ("cross entropy", "log loss"),
+        (
+            "cross entropy",
+            "log loss",
+            "binary cross-entropy",
+            "binary cross entropy",
+            "bce",
+            "negative log likelihood",
+            "nll",
+        ),
     ),
     Word(
         "overfitting",
@@ -244,6 +257,7 @@ LISTED = (
         "A perceptron answers 1 where z = w0·x0 + w1·x1 + … ≥ 0 and else 0; w0 is its bias, "
         "written as a weight of an input x0 that "
         "is always 1.",
+        ("x0", "w0", "perceptron rule", "perceptrons"),
     ),
 )
-GLOSSARY = (*LISTED, *FURTHER)
+GLOSSARY = (*LISTED, *FURTHER, *OF_TRAININGS)

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from sevensteps.explain.base import render_text
 from sevensteps.explain.words.answer import Words
-from sevensteps.explain.words.further_words import FURTHER
-from sevensteps.explain.words.glossary import LISTED
+from sevensteps.explain.words.glossary import GLOSSARY, LISTED
 from sevensteps.render.text import wrap
 
 
@@ -15,7 +14,7 @@ def render_words(words: Words, width: int) -> str:
     if words.whole:
         label = max(len(word.name) for word in LISTED)
         lines = [f"{word.name:<{label}}  {word.short}" for word in LISTED]
-        further = ", ".join(word.name for word in FURTHER)
+        further = ", ".join(word.name for word in GLOSSARY[len(LISTED) :])
         return "\n".join(
             [
                 *lines,
@@ -35,4 +34,6 @@ def render_words(words: Words, width: int) -> str:
             lines += wrap(f"Here: {entry.example}", width, "  ", "  ")
         elif entry.lacking:
             lines += wrap(f"This run has no example: {entry.lacking}.", width, "  ", "  ")
+    for sentence in words.unknown:
+        lines += ["", *wrap(sentence, width)]
     return "\n".join(lines)

@@ -207,7 +207,7 @@ def test_rows_without_a_target_are_left_out() -> None:
     rows[5][4] = ""
     write(rows)
     data = ss.data.load("pets.csv", target="kind")
-    assert (len(data.train), data.notes) == (79, ("left out 1 of 80 rows, without kind",))
+    assert (len(data.train), data.notes) == (79, ("left out 1 of 100 rows, without kind",))
     with pytest.raises(
         DataError,
         match=r"^pets.csv: row 6 has no kind, and what is to be predicted cannot be filled in; "

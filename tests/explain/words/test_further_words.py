@@ -7,6 +7,7 @@ import pytest
 from sevensteps.explain.words.answer import find_word
 from sevensteps.explain.words.further_words import FURTHER
 from sevensteps.explain.words.glossary import LISTED
+from sevensteps.explain.words.training_words import OF_TRAININGS
 
 OF_THE_TEXTS = (
     "neuron, feature, hidden unit, hidden layer, target, label, tensor, mean squared error, mse, "
@@ -22,5 +23,6 @@ def test_every_word_of_the_texts_is_defined(word: str) -> None:
 
 def test_what_a_word_is_like_is_listed() -> None:
     listed = {word.name for word in LISTED}
-    assert {word.like for word in FURTHER} - {""} <= listed
-    assert not listed & {word.name for word in FURTHER}
+    others = (*FURTHER, *OF_TRAININGS)
+    assert {word.like for word in others} - {""} <= listed
+    assert not listed & {word.name for word in others}

@@ -42,7 +42,17 @@ def data_dir_option(**attributes: Any) -> Decorator:
 def plot_option(what: str) -> Decorator:
     """`--plot`, a file for a figure of `what`."""
     text = f"Draw {what} into this .png or .svg file (needs matplotlib)."
-    return click.option("--plot", type=click.Path(path_type=Path), metavar="FILE", help=text)
+
+    def check(context: click.Context, parameter: click.Parameter, path: Path | None) -> Path | None:
+        if path is not None:  # before anything is trained for it
+            from sevensteps.render.figures import require_drawable
+
+            require_drawable(path)
+        return path
+
+    return click.option(
+        "--plot", type=click.Path(path_type=Path), metavar="FILE", help=text, callback=check
+    )
 
 
 def save_every_option() -> Decorator:

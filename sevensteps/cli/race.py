@@ -102,11 +102,8 @@ def command(
     --help.
     """
     from sevensteps.api.race import race
-    from sevensteps.render.figures import require_drawable
     from sevensteps.view.race_progress import race_view
 
-    if plot is not None:
-        require_drawable(plot)
     recipes = combinations(options, seeds)
     with race_view(not as_json, on is not None) as report:
         finished = race(

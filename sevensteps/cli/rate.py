@@ -34,10 +34,7 @@ def command(options: RecipeOptions, plot: Path | None, as_json: bool) -> None:
     --step does not matter.
     """
     from sevensteps.api.find_learning_rate import find_learning_rate
-    from sevensteps.render.figures import require_drawable
 
-    if plot is not None:
-        require_drawable(plot)  # before the search, not after it
     recipe = options.recipe()
     with status() as report:
         rates = find_learning_rate(recipe, data_dir=options.data_dir, report=report)

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from sevensteps.doctor.case import Case, failure_text
 from sevensteps.doctor.conditions import condition, condition_names
 from sevensteps.doctor.finding import Finding, Remedy
+from sevensteps.doctor.perceptron import uses_perceptron_rule
 from sevensteps.doctor.ranking import in_order, ranked
 from sevensteps.doctor.usable_data import check_data
 from sevensteps.record.run_folder import nan_to_null
@@ -85,8 +86,22 @@ def examine(case: Case) -> Examination:
         else:
             findings += [finding] if finding is not None else []
     for finding in findings:
-        finding.remedies = [r for r in finding.remedies if not _is_in_place(case, r)]
+        finding.remedies = [
+            _completed(case, r) for r in finding.remedies if not _is_in_place(case, r)
+        ]
     return Examination(ranked(findings), case)
+
+
+def _completed(case: Case, remedy: Remedy) -> Remedy:
+    """A remedy with all that its change asks for. Loss, gradient and steps that were chosen for a
+    perceptron suit no other network.
+    """
+    if "predict" not in remedy.change or not uses_perceptron_rule(case):
+        return remedy
+    if remedy.change["predict"].startswith("neuron("):
+        return remedy
+    anew = dict.fromkeys(("loss", "gradient", "step"), "auto()")
+    return replace(remedy, change={**remedy.change, **anew, **remedy.change})
 
 
 def _is_in_place(case: Case, remedy: Remedy) -> bool:

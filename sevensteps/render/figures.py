@@ -8,6 +8,8 @@ import functools
 import importlib.util
 import io
 import re
+import shlex
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import singledispatch
@@ -33,15 +35,18 @@ HEADLINE, TITLE, LABEL, SMALL = 12.0, 10.0, 9.0, 8.0
 
 
 def require_drawable(path: Path) -> None:
-    """Raise `ArgumentError` where no figure can be saved to `path`: it is no .png or .svg, or
-    matplotlib is not installed.
+    """Raise `ArgumentError` where no figure can be saved to `path`: it is no .png or .svg, its
+    folder does not exist, or matplotlib is not installed.
     """
     if path.suffix.lower() not in FORMATS:
         raise ArgumentError(f"a plot is written as .png or .svg, not as {path.name!r}")
     if importlib.util.find_spec("matplotlib") is None:
         raise ArgumentError(
-            'drawing needs matplotlib, which is not installed: pip install "sevensteps[plot]"'
+            "drawing needs matplotlib, which is not installed; write: "
+            f"{shlex.join([sys.executable or 'python', '-m', 'pip', 'install', 'matplotlib'])}"
         )
+    if not path.parent.is_dir():
+        raise ArgumentError(f"{path} cannot be written: there is no folder {path.parent}")
 
 
 @contextmanager

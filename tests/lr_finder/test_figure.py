@@ -70,5 +70,5 @@ def test_without_matplotlib_it_says_what_to_install(
         "find_spec",
         lambda name, *rest: None if name == "matplotlib" else find(name, *rest),
     )
-    with pytest.raises(ss.Error, match=r'pip install "sevensteps\[plot\]"'):
+    with pytest.raises(ss.Error, match="-m pip install matplotlib"):
         valley.plot()

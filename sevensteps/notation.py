@@ -15,13 +15,14 @@ import json
 import math
 import operator
 import pkgutil
+import shlex
 import warnings
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from numbers import Integral, Real
 from typing import Any, TypeVar, dataclass_transform
 
-from sevensteps.errors import Error, NotationError, nearest
+from sevensteps.errors import SHELL_WORDS, Error, NotationError, nearest
 
 MAX_LENGTH = 2000  # characters; a recipe's longest honest value is far shorter
 MAX_DEPTH = 40  # nested brackets or joined stop rules
@@ -308,7 +309,15 @@ class _Reader:
                 return constant
             if isinstance(constant, int | float) and not isinstance(constant, bool):
                 return sign * constant
+        if isinstance(node, ast.Name) and node.id not in (*self.known, "nan", "inf"):
+            raise self.error(f"has {node.id} without quotes", f"write: {self.with_quotes(node)}")
         raise self.foreign(node)
+
+    def with_quotes(self, node: ast.Name) -> str:
+        """What was written, with quotes around a name, as it is typed where the user is."""
+        end = node.col_offset + len(node.id)
+        text = f'{self.text[: node.col_offset]}"{node.id}"{self.text[end:]}'
+        return text if SHELL_WORDS.get() is None else shlex.quote(text)
 
     def call(self, node: ast.expr, name: str, positional: list[Any], named: dict[str, Any]) -> Any:
         if name not in self.known:

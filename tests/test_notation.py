@@ -17,7 +17,8 @@ from hypothesis import strategies as st
 
 from sevensteps import steps
 from sevensteps.arguments import number
-from sevensteps.errors import ArgumentError, NotationError
+from sevensteps.data import load
+from sevensteps.errors import SHELL_WORDS, ArgumentError, NotationError
 from sevensteps.notation import MAX_DEPTH, MAX_LENGTH, auto, literal, parse, value
 
 
@@ -548,3 +549,14 @@ def test_a_factory_s_own_python_errors_become_one_line() -> None:
     with pytest.raises(NotationError) as failure:
         parse("fails('argument')", {"fails": fails}, what="test")
     assert str(failure.value) == "test: fails('argument'): does not fit"
+
+
+def test_a_text_without_quotes_is_answered_with_them() -> None:
+    with pytest.raises(NotationError, match=r'without quotes; write: mlp\(3, act.*="tanh"\)$'):
+        steps.parse("predict", "mlp(3, activation=tanh)")
+    token = SHELL_WORDS.set(("data", "speed(scale=standardize)"))
+    try:
+        with pytest.raises(NotationError, match=r"""write: 'speed\(scale="standardize"\)'$"""):
+            load("speed(scale=standardize)")
+    finally:
+        SHELL_WORDS.reset(token)

@@ -102,7 +102,17 @@ def command(
     elif out is not None or STDIN in files:
         _write(rows, out or STDIN)
     else:
+        print_run(loaded, "best" if best else "last")
         _print(rows)
+
+
+def print_run(run: Run, weights: str) -> None:
+    """Print which run answers: `last` may be another than was thought of."""
+    recipe, epoch = run.recipe, run.best.epoch if weights == "best" else run.outcome.epochs
+    print_error(
+        f"Answered by {run.folder}: {recipe.predict!r} trained on {recipe.source}, epoch {epoch}",
+        speaker="",
+    )
 
 
 def _samples(

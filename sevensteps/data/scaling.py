@@ -49,6 +49,16 @@ class Scaling:
         self._check_columns(x)
         return (x.double() * self.scale.to(x.device) + self.offset.to(x.device)).to(torch.float32)
 
+    def undo_as_written(self, x: Float[Tensor, "N ..."]) -> Float[Tensor, "N ..."]:
+        """raw = x scale + offset, float64, rounded to the digits that float32 has kept: what was
+        written as 81.5 is 81.5 again.
+        """
+        self._check_columns(x)
+        moved = x.double() * self.scale.to(x.device)
+        error = moved.abs() * torch.finfo(torch.float32).eps
+        digits = 10 ** (-error.clamp_min(1e-30).log10()).floor().clamp(-30, 15)
+        return ((moved + self.offset.to(x.device)) * digits).round() / digits
+
     def _check_columns(self, raw: Tensor) -> None:
         if self.offset.ndim == 0:
             return

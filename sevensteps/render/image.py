@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 import torch.nn.functional as F
 from torch import Tensor
 
 from sevensteps.render.blocks import ASCII_HALF_BLOCKS, HALF_BLOCKS, SHADES
+from sevensteps.render.text import raw_text
 
 if TYPE_CHECKING:
     from rich.text import Text
@@ -46,16 +47,23 @@ def shaded_image(image: Tensor, highest: float | None = None) -> list[str]:
 
 
 def feature_lines(
-    names: Sequence[str], raw: Sequence[float], scaled: Sequence[float], most: int = 12
+    names: Sequence[str],
+    raw: Sequence[float],
+    scaled: Sequence[float],
+    written: Mapping[int, str] | None = None,
+    most: int = 12,
 ) -> list[str]:
     """A row of a table with a line for each feature: its raw value, and the scaled value that the
-    network is fed, where that is another number.
+    network is fed, where that is another number. `written` has what stands for the raw value in
+    some places, as a date does.
     """
     width = max(len(name) for name in names)
+    texts = [(written or {}).get(at) or raw_text(value) for at, value in enumerate(raw)]
+    room = max(8, *map(len, texts[:most]))
     same = all(abs(a - b) <= 1e-6 * max(1.0, abs(a)) for a, b in zip(raw, scaled, strict=True))
     lines = [
-        f"{name:<{width}}  {value:>8.5g}" + ("" if same else f"  fed as {fed:>7.3g}")
-        for name, value, fed in list(zip(names, raw, scaled, strict=True))[:most]
+        f"{name:<{width}}  {text:>{room}}" + ("" if same else f"  fed as {fed:>7.3g}")
+        for name, text, fed in list(zip(names, texts, scaled, strict=True))[:most]
     ]
     return [*lines, f"and {len(names) - most} more"] if len(names) > most else lines
 

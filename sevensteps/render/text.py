@@ -83,6 +83,15 @@ def number_text(value: float, digits: int = 4) -> str:
     return f"{value:.{digits}g}"
 
 
+def raw_text(value: float) -> str:
+    """A raw number as people write it: whole ones with all their digits, others with five.
+
+    >>> raw_text(1200000.0), raw_text(81.5), raw_text(0.0123456)
+    ('1200000', '81.5', '0.012346')
+    """
+    return f"{value:.0f}" if value == round(value) and abs(value) < 1e9 else f"{value:.5g}"
+
+
 def command_lines(text: str, width: int, prompt: str | None = None) -> list[str]:
     """A command over several lines, as a shell reads it; a word is never broken.
 

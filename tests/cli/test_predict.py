@@ -63,7 +63,8 @@ def test_pictures_and_arrays_are_answered_alike(sevensteps: Command, digits: ss.
 @pytest.mark.usefixtures("digits")
 def test_the_screen(sevensteps: Command) -> None:
     result = sevensteps("predict", "digits", "3.png", "some.npy")
-    assert (result.code, result.err) == (0, "")
+    assert result.code == 0
+    assert result.err == "Answered by digits: mlp(30) trained on digits, epoch 15\n"
     assert result.lines[0].split() == ["sample", "answer", "most", "likely"]
     shown = [line.split()[:2] for line in result.lines[1:]]
     assert shown == [
@@ -253,3 +254,19 @@ def test_a_table_s_own_columns_are_handed_on(
     json_rows = rows(sevensteps("predict", "flowers", "f.csv", "--json"))
     assert json_rows[0]["row"]["id"] == "a b"
     assert "choose one" in sevensteps("predict", "flowers", "f.csv", "--json", "--out", "b").err
+
+
+def test_a_date_is_shown_as_a_date(
+    sevensteps: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    rows = [f"2024-03-{n % 27 + 1:02d},{n * n}.50,{'ab'[n % 2]}" for n in range(40)]
+    Path("t.csv").write_text("\n".join(["when,price,kind", *rows, "2024-05-01,1200000,a\n"]))
+    trained = sevensteps("train", "t.csv", "--target", "kind", "--stop", "epochs(1)", "--out", "t")
+    assert trained.code == 0
+    lines = sevensteps("explain", "t", "sample", "0").lines
+    when, price = (
+        next(line for line in lines if line.startswith(f"{name} ")) for name in ("when", "price")
+    )
+    assert when.split()[1].startswith("2024-0")
+    assert any(f",{float(price.split()[1]):.2f}," in row for row in rows)

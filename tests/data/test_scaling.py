@@ -140,3 +140,11 @@ def test_numbers_whose_squares_are_none_are_refused() -> None:
     ):
         fit_scaling("standardize", torch.tensor([[1e300], [2e300], [-1e300]], dtype=torch.float64))
     assert fit_scaling("standardize", torch.zeros(3, 0)).name == "none"
+
+
+def test_raw_numbers_come_back_as_they_were_written() -> None:
+    """Beside a large number float32 keeps fewer digits of a small one: those are not shown."""
+    written = torch.tensor([[81.5, 0.0], [1_200_000.0, 0.1], [7.0, 1990.0]], dtype=torch.float64)
+    for name in SCALINGS:
+        scaling = fit_scaling(name, written)
+        assert torch.equal(scaling.undo_as_written(scaling(written)), written)

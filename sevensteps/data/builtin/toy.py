@@ -24,9 +24,10 @@ AXES = ("x1", "x2")
 
 @value
 class speed(Source):
-    """a roller coaster's speed, 0.75 (t - 9.5)^2 + 1, and noise
+    """a roller coaster's speed: a t² + b t + c, and noise
 
-    y = a t² + b t + c + noise * randn at t = 0 .. 19 s, which is 0.75 (t - 9.5)² + 1 and noise; the
+    y = a t² + b t + c + noise * randn at t = 0 .. 19 s. With a = 0.75, b = -14.25 and c = 68.6875,
+    as they are unless set, the curve is 0.75 (t - 9.5)² + 1, whose lowest point is at 9.5 s; the
     validation part is a second draw of the noise at the same t. Raw t and raw speed, as in the
     book, which is why it trains slowly; scale="standardize" cures it. Source: fastbook, ch. 4.
     """
@@ -62,8 +63,9 @@ class speed(Source):
             scale=self.scale_or("none"),
             highest=19,
             target_scale=self.target_scale,
-            about="speed of a roller coaster at t = 0 .. 19 s with noise (fastbook); valid: the "
-            "noise drawn again",
+            about="speed of a roller coaster at t = 0 .. 19 s: a t² + b t + c + noise, with "
+            f"a = {self.a:g}, b = {self.b:g}, c = {self.c:g} (fastbook); valid: the noise drawn "
+            "again",
         )
 
     def _curve(self, t: Tensor) -> Tensor:

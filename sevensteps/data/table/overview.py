@@ -20,6 +20,7 @@ from sevensteps.data.table.options import TableOptions
 from sevensteps.data.table.suggest_target import suggested_target
 from sevensteps.data.table.table import Table
 from sevensteps.data.table.table_to_data import infer_columns
+from sevensteps.render.text import raw_text
 
 ROWS = 20_000  # that are looked at for what tells the target
 FEW = 30  # different values of a column that may each stand for one target
@@ -123,7 +124,8 @@ def _content(inference: ColumnInference, comma: bool) -> str:
     if style[0] == "date":
         low, high = (format_cell(float(day), "date") for day in (numbers.min(), numbers.max()))
         return f"{low} to {high}"
-    return f"{numbers.min():.6g} to {numbers.max():.6g}"
+    low, high = (raw_text(float(number)) for number in (numbers.min(), numbers.max()))
+    return f"{low} to {high}"
 
 
 def _tells(

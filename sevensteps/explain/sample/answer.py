@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -9,6 +10,7 @@ import torch
 from torch import Tensor
 
 from sevensteps.data import Data
+from sevensteps.data.table.cell_parsing import format_cell
 from sevensteps.explain.base import Explanation
 from sevensteps.explain.forward import forward_pass, named_leaves, output_names, unit_name
 from sevensteps.explain.loss_terms import Term, loss_terms
@@ -20,7 +22,9 @@ from sevensteps.steps import loss as losses
 
 @dataclass(frozen=True)
 class SampleInput:
-    """The input of a sample, flat: `raw` before scaling, `fed` as the network gets it."""
+    """The input of a sample, flat: `raw` before scaling, `fed` as the network gets it; `written`
+    has the raw values that are no plain numbers, as dates, by place.
+    """
 
     kind: str
     shape: tuple[int, ...]
@@ -28,6 +32,7 @@ class SampleInput:
     raw: tuple[float, ...]
     fed: tuple[float, ...]
     highest: float | None
+    written: Mapping[int, str]
 
 
 @dataclass(frozen=True)
@@ -176,9 +181,12 @@ def _sample_input(data: Data, x: Tensor) -> SampleInput:
     if len(shape) == 1:
         has_names = len(data.features) == shape[0]
         names = data.features if has_names else tuple(f"x{i}" for i in range(shape[0]))
-    raw = data.scaling.undo(x.float())[0].double().flatten().tolist()
+    raw = data.scaling.undo_as_written(x.float())[0].flatten().tolist()
     fed = x[0].double().flatten().tolist()
-    return SampleInput(data.kind, shape, names, tuple(raw), tuple(fed), data.highest)
+    columns = data.encoding.columns if data.encoding is not None else ()
+    dates = {column.name for column in columns if column.kind == "date"}
+    written = {at: format_cell(raw[at], "date") for at, n in enumerate(names) if n in dates}
+    return SampleInput(data.kind, shape, names, tuple(raw), tuple(fed), data.highest, written)
 
 
 def _output_rows(

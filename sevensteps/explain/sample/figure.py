@@ -89,7 +89,8 @@ def show_input(axes: Any, source: SampleInput) -> None:
         return
     names = source.names or tuple(f"x[{i}]" for i in range(len(source.raw)))
     labels = [
-        f"{name} = {raw:.4g}" for name, raw in list(zip(names, source.raw, strict=True))[:MAX_BARS]
+        f"{name} = {source.written.get(at) or f'{raw:.4g}'}"
+        for at, (name, raw) in enumerate(list(zip(names, source.raw, strict=True))[:MAX_BARS])
     ]
     axes.barh(labels, source.fed[:MAX_BARS], color=current_palette()["ink-faint"])
     axes.axvline(0, color=current_palette()["ink-soft"], linewidth=0.8)

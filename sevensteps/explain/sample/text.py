@@ -25,7 +25,10 @@ def render_sample(sample: Sample, width: int) -> str:
         drawn = shaded_image(torch.tensor(source.raw).view(source.shape), source.highest)
     else:
         drawn = feature_lines(
-            source.names or tuple(f"x[{i}]" for i in range(len(source.raw))), source.raw, source.fed
+            source.names or tuple(f"x[{i}]" for i in range(len(source.raw))),
+            source.raw,
+            source.fed,
+            source.written,
         )
     side = output_table(sample, width - max(map(len, drawn)) - 2)
     lines = [*wrap(sample.title, width), ""]

@@ -81,7 +81,7 @@ def samples(
         [answer], [truth] = answers_and_truths(
             subject.data, subject.output, outputs[index : index + 1], stored[index : index + 1]
         )
-        raw = subject.data.scaling.undo(x[index : index + 1].float()).flatten().tolist()
+        raw = subject.data.scaling.undo_as_written(x[index : index + 1].float()).flatten().tolist()
         p = _probability(subject, outputs[index], target[index])
         ranked.append(RankedSample(index, truth, answer, float(losses[index]), p, tuple(raw)))
     has_classes = subject.output.task.kind != "regression"

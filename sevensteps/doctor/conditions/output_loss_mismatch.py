@@ -195,7 +195,9 @@ def _by_operations(case: Case) -> Finding | None:
         if (found := likelihood(path)) is None:
             continue
         link, before = found
-        loss = path.call.name if path.call is not None else f"the {link} of the loss"
+        loss = f"the {link} of the loss"
+        if path.call is not None:
+            loss = f"{path.call.name} ({path.call.where})" if path.call.where else path.call.name
         before = tuple(name for name in before if name != "Neg")
         last = before[-1] if before else ""
         if link == "softmax" and last == "LogSoftmax" and len(before) > 1:
@@ -347,7 +349,8 @@ def _by_outputs(case: Case) -> Finding | None:
         floor = math.log(1 + (columns - 1) / math.e)
         return _finding(
             0.96,
-            f"The network ends in a softmax, and {name} applies another: the loss cannot fall "
+            f"The network ends in a softmax{_place(case, 'softmax')}, and {name}"
+            f"{_place(case, function)} applies another: the loss cannot fall "
             f"below {floor:.4f}, even when every answer is right, and the gradient fades as the "
             "network becomes surer.",
             [
@@ -486,6 +489,13 @@ def _ends(case: Case, operation: str) -> bool:
     return graph is not None and any(
         op.name == operation for op in graph.operations[graph.after_output or 0 :]
     )
+
+
+def _place(case: Case, function: str) -> str:
+    """The file and line from which a function was called last, in brackets; "" where not known."""
+    calls = (call for look in reversed(case.looks) for call in look.calls)
+    where = next((call.where for call in calls if call.name == function and call.where), "")
+    return f" ({where})" if where else ""
 
 
 def _finding(confidence: float, explanation: str, evidence: list[Measure], advice: str) -> Finding:

@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 
 import pytest
@@ -116,3 +117,31 @@ def test_channels_of_classes_are_no_last_axis() -> None:
     assert not viewed(
         Lines(), lambda o, t: F.cross_entropy(move(o, 1, 2).reshape(-1, 4), t.flatten())
     )
+
+
+def test_two_softmaxes_name_their_lines() -> None:
+    """The lines of this file that apply each: the network's own, and that of the loss."""
+
+    class Sure(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.weights = nn.Linear(8, 3)
+
+        def forward(self, x: Tensor) -> Tensor:
+            return F.softmax(self.weights(x), -1)
+
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        model, x = Sure(), torch.randn(90, 8)
+    y = x[:, :3].argmax(1)
+    optimizer = torch.optim.SGD(model.parameters(), 0.5)
+    with ss.watch(model, optimizer) as watch:
+        for _ in range(40):
+            loss = F.cross_entropy(model(x), y)
+            optimizer.zero_grad()
+            loss.backward()
+            optimizer.step()
+            watch.step(loss, target=y)
+    text = watch.diagnose().findings[0].explanation
+    assert re.search(r"softmax \(\S*test_output_loss_mismatch\.py:\d+\)", text)
+    assert re.search(r"cross_entropy \(\S*test_output_loss_mismatch\.py:\d+\)", text)

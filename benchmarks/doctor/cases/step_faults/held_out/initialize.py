@@ -80,7 +80,7 @@ def own_zeros(cured: bool, watch: Watch) -> Trained:
 
 
 def loud_head(cured: bool) -> Plan:
-    """The last layer is drawn for a network whose layers are all as wide as one unit."""
+    """The last layer is drawn far larger than the others."""
     model = dense(16, 64, 64, 4)
     if not cured:
         nn.init.normal_(model[-1].weight, std=60.0)

@@ -18,6 +18,7 @@ import torch
 
 from sevensteps.doctor.case import Case
 from sevensteps.doctor.finding import Finding, Measure, Remedy
+from sevensteps.doctor.gradient_use import known_to_learn
 from sevensteps.doctor.measures import (
     hidden_activations,
     hidden_layers,
@@ -26,6 +27,7 @@ from sevensteps.doctor.measures import (
     weight_layers,
 )
 from sevensteps.doctor.without_gradient import products_of_zeros
+from sevensteps.observe.look import Look
 from sevensteps.render.text import count_text
 
 STEP = "initialize"
@@ -54,19 +56,18 @@ def examine(case: Case) -> Finding | None:
     if (finding := _own_matrices(case)) is not None:
         return finding
     look = full[-1]
-    copies: dict[str, tuple[int, int]] = {}
-    zero = False
-    for layer, name in hidden_layers(case):
-        change = look.changes.get(name)
-        if change is None or change.distinct is None or len(change.weight) < 2:
-            continue
-        gradients = _different(change.gradient) if change.gradient is not None else change.distinct
-        units = len(change.weight)
-        if change.distinct <= units / 2 and gradients <= max(change.distinct, 1):
-            copies[layer.name] = (change.distinct, units)
-            zero = zero or total_norm(change.weight) == 0
+    copies = _copies(case, look)
+    if not copies and not known_to_learn(case, 0.8):
+        # rounding may drive them apart in the end, and so may what is drawn anew in each step
+        look = full[0]
+        copies = {layer: (d, u) for layer, (d, u) in _copies(case, look).items() if d == 1 < u}
     if not copies:
         return None
+    zero = any(
+        total_norm(look.changes[name].weight) == 0
+        for layer, name in hidden_layers(case)
+        if layer.name in copies
+    )
     where, (distinct, units) = next(iter(copies.items()))
     start = (
         "xavier_normal()"
@@ -110,6 +111,20 @@ def examine(case: Case) -> Finding | None:
         {"layers": list(copies)},
         0,
     )
+
+
+def _copies(case: Case, look: Look) -> dict[str, tuple[int, int]]:
+    """The hidden layers with at most half as many different units as units: (different, all)."""
+    copies = {}
+    for layer, name in hidden_layers(case):
+        change = look.changes.get(name)
+        if change is None or change.distinct is None or len(change.weight) < 2:
+            continue
+        gradients = _different(change.gradient) if change.gradient is not None else change.distinct
+        units = len(change.weight)
+        if change.distinct <= units / 2 and gradients <= max(change.distinct, 1):
+            copies[layer.name] = (change.distinct, units)
+    return copies
 
 
 def _own_matrices(case: Case) -> Finding | None:

@@ -169,3 +169,16 @@ def test_a_loop_that_multiplies_its_signal(length: float) -> None:
     y = x[:, -1, :1] - x[:, -2, 1:]
     names = conditions(Loop(length), x, y, F.mse_loss, lr=0.005, epochs=10)
     assert ("signal_explodes" in names) == (length > 1)
+
+
+@pytest.mark.parametrize("constant", [True, False])
+def test_equal_weights_that_rounding_and_dropout_drive_apart(constant: bool) -> None:
+    x = torch.randn(400, 6)
+    y = (x[:, 0] * x[:, 1] > 0).long()
+    model = nn.Sequential(nn.Linear(6, 24), nn.ReLU(), nn.Linear(24, 24), nn.ReLU())
+    model += nn.Sequential(nn.Dropout(0.05), nn.Linear(24, 2))
+    if constant:
+        for parameter in model.parameters():
+            nn.init.constant_(parameter, 0.1)
+    names = conditions(model, x, y, F.cross_entropy, lr=0.02, epochs=8)
+    assert ("symmetric_units" in names) == constant

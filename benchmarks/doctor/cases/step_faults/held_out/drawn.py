@@ -147,7 +147,11 @@ class Listener(nn.Module):
     """A GRU, or another memory, over a sequence and a layer on its last state."""
 
     def __init__(
-        self, inputs: int, outputs: int, width: int = 24, kind: type[nn.RNNBase] = nn.GRU
+        self,
+        inputs: int,
+        outputs: int,
+        width: int = 24,
+        kind: type[nn.GRU] | type[nn.LSTM] = nn.GRU,
     ) -> None:
         super().__init__()
         self.memory = kind(inputs, width, batch_first=True)

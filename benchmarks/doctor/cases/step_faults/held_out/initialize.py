@@ -83,7 +83,7 @@ def loud_head(cured: bool) -> Plan:
     """The last layer is drawn far larger than the others."""
     model = dense(16, 64, 64, 4)
     if not cured:
-        nn.init.normal_(model[-1].weight, std=60.0)
+        nn.init.normal_(model.get_parameter("4.weight"), std=60.0)
     return Plan(drawn.tickets(), model, F.cross_entropy, sgd(0.05), 15)
 
 

@@ -8,6 +8,7 @@ from collections.abc import Iterator, Sequence
 from rich.cells import cell_len, chop_cells
 
 SHORTEST = 8  # cells of a line, however deep it is indented
+HUGE = 1e5  # from here on a metric is written with a power of ten
 
 
 def wrap(text: str, width: int, indent: str = "", further: str | None = None) -> list[str]:
@@ -63,10 +64,15 @@ def shell_quote(word: str) -> str:
 
 
 def metric_text(name: str, value: float | None) -> str:
-    """The value of a metric: a loss with four significant digits, others with four decimals; a dash
-    where there is none.
+    """The value of a metric: a loss with four significant digits, others with four decimals, unless
+    they are huge; a dash where there is none.
+
+    >>> metric_text("loss", 0.123456), metric_text("r2", 0.9), metric_text("r2", -1.5e30)
+    ('0.1235', '0.9000', '-1.5e+30')
     """
-    return "–" if value is None else f"{value:.4g}" if name == "loss" else f"{value:.4f}"
+    if value is None:
+        return "–"
+    return f"{value:.4g}" if name == "loss" or abs(value) >= HUGE else f"{value:.4f}"
 
 
 def count_text(count: int, noun: str) -> str:

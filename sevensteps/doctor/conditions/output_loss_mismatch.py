@@ -18,22 +18,21 @@ logarithm is missing, and the network has learned all the same.
 
 from __future__ import annotations
 
-import math
-
 import torch
-from torch import Tensor
 
 from sevensteps.doctor.case import Case
 from sevensteps.doctor.class_layout import classes_viewed
 from sevensteps.doctor.clipped_outputs import AT_THE_ENDS, clipped_outputs
-from sevensteps.doctor.finding import Finding, Measure, Remedy
+from sevensteps.doctor.finding import Finding, Measure
 from sevensteps.doctor.gradient_use import known_to_learn
 from sevensteps.doctor.measures import (
-    final_loss,
     layer_label,
     learned_enough,
-    output_activation,
     significant,
+)
+from sevensteps.doctor.output_numbers import (
+    mismatch_by_outputs,
+    mismatch_finding,
 )
 from sevensteps.doctor.output_path import OutputPath, likelihood, output_paths
 from sevensteps.doctor.probability_inputs import misread
@@ -65,12 +64,6 @@ EXPLAINS = (
     "samples_mixed",
 )
 LEARNED = 0.9  # skill of a network that a missing logarithm has not kept from learning
-NORMALIZED_NLL = "nll_loss of log(normalised output)"
-LOGITS = (
-    "cross_entropy",
-    "cross_entropy of columns",
-    "cross_entropy with probabilities as targets",
-)
 
 
 # of which the first argument is the output, and not the same as the second
@@ -85,7 +78,7 @@ def examine(case: Case) -> Finding | None:
         _exchanged(case)
         or _viewed(case)
         or _misread(case)
-        or _by_outputs(case)
+        or mismatch_by_outputs(case)
         or _by_operations(case)
         or _clipped(case)
     )
@@ -105,7 +98,9 @@ def _misread(case: Case) -> Finding | None:
     """Numbers that are not what a loss of probabilities takes."""
     if (reading := misread(case)) is None:
         return None
-    return _finding(reading.confidence, reading.explanation, list(reading.evidence), reading.advice)
+    return mismatch_finding(
+        reading.confidence, reading.explanation, list(reading.evidence), reading.advice
+    )
 
 
 def _viewed(case: Case) -> Finding | None:
@@ -116,7 +111,7 @@ def _viewed(case: Case) -> Finding | None:
         return None
     shape = list(found.call.shapes["input"])
     where = f" ({found.call.where})" if found.call.where else ""
-    return _finding(
+    return mismatch_finding(
         0.95,
         f"{found.call.name}{where} takes an input {shape} with the {found.classes} classes along "
         f"axis 1, that is {found.apart_in_loss} numbers apart in memory; "
@@ -143,7 +138,7 @@ def _exchanged(case: Case) -> Finding | None:
         for call in look.calls:
             if call.name in ORDERED and call.content.get("exchanged"):
                 where = f" ({call.where})" if call.where else ""
-                return _finding(
+                return mismatch_finding(
                     0.95,
                     f"{call.name}{where} was given the targets first and the outputs second: it "
                     "takes the targets for logits, and asks the outputs to be probabilities of "
@@ -153,7 +148,7 @@ def _exchanged(case: Case) -> Finding | None:
                 )
             if call.name == "kl_div" and call.content.get("exchanged") and _no_logarithm(call):
                 where = f" ({call.where})" if call.where else ""
-                return _finding(
+                return mismatch_finding(
                     0.9,
                     f"kl_div{where} was given the targets first and the outputs second, and the "
                     "targets are no logarithms: it takes probabilities for log-probabilities, and "
@@ -185,7 +180,7 @@ def _by_operations(case: Case) -> Finding | None:
         if (finding := _softmax_of_one(path) or _softmax_over_samples(path)) is not None:
             return finding
         if path.term.name == "output" and path.names[-1:] == ("Softmax",) and _picked(path):
-            return _finding(
+            return mismatch_finding(
                 0.9,
                 "The loss is the negative probability of the right class, without a logarithm: its "
                 "gradient does not grow for answers that are badly wrong.",
@@ -203,7 +198,7 @@ def _by_operations(case: Case) -> Finding | None:
         if link == "softmax" and last == "LogSoftmax" and len(before) > 1:
             last = before[-2]  # twice is the same as once
         if last in ("Softmax", "Sigmoid") and last.lower() == link:
-            return _finding(
+            return mismatch_finding(
                 0.95,
                 f"{last} is applied twice: to the network's outputs, and again on the way into "
                 f"{loss}. Probabilities between 0 and 1 take the place of logits, so that it can "
@@ -212,7 +207,7 @@ def _by_operations(case: Case) -> Finding | None:
                 f"apply {link} once: hand raw outputs (logits) to a loss that applies it itself",
             )
         if last in ("Sigmoid", "Tanh", "Hardsigmoid", "Hardtanh"):
-            return _finding(
+            return mismatch_finding(
                 0.9,
                 f"The outputs pass a {last.lower()} before {loss}, which takes any number as a "
                 "logit: kept within 1, it can never be sure.",
@@ -220,7 +215,7 @@ def _by_operations(case: Case) -> Finding | None:
                 f"take the {last.lower()} off the outputs",
             )
         if last == "Relu" and not learned_enough(case, 0.9):
-            return _finding(
+            return mismatch_finding(
                 0.9,
                 f"The outputs pass a ReLU before {loss}: what is below 0 is cut off, and where an "
                 "output is 0 no gradient comes back.",
@@ -236,7 +231,7 @@ def _clipped(case: Case) -> Finding | None:
         return None
     if (clipped := clipped_outputs(case)) is None:
         return None
-    return _finding(
+    return mismatch_finding(
         0.9,
         f"The outputs are clipped to {clipped.low:.3g} to {clipped.high:.3g} before the loss, and "
         f"never less than {clipped.share:.0%} of them lie at the ends, where no gradient comes "
@@ -271,7 +266,7 @@ def _softmax_of_one(path: OutputPath) -> Finding | None:
         if call.kind != "softmax" or call.size_along_dim != 1:
             continue
         if call.network is None or torch.Size(shape).numel() == size:
-            return _finding(
+            return mismatch_finding(
                 0.97,
                 f"{call.name} in {call.where} runs over an axis of size 1 (shape {list(shape)}): "
                 f"of one number it is {'0' if 'log' in call.name else '1'} whatever comes in, and "
@@ -296,217 +291,10 @@ def _softmax_over_samples(path: OutputPath) -> Finding | None:
     ]
     if wrong[0].dim % len(shape) != 0 or not calls or calls[-1].dim != 0:
         return None
-    return _finding(
+    return mismatch_finding(
         0.95,
         f"{calls[-1].name} in {calls[-1].where} runs over the samples of the batch (dim=0 of "
         f"{list(shape)}), not over the classes: each answer depends on who else is in its batch.",
         [Measure("axis of the softmax", 0, len(shape) - 1, calls[-1].where)],
         "softmax over dim=1, and only once",
-    )
-
-
-def _by_outputs(case: Case) -> Finding | None:
-    look = next((look for look in case.looks if look.output is not None), None)
-    if (
-        look is None
-        or look.output is None
-        or look.output.ndim < 2
-        or not bool(look.output.isfinite().all())
-    ):
-        return None
-    output, columns = look.output.double(), look.output.shape[-1]
-    identified = case.identified_loss
-    name = identified.name if identified else ""
-    function = identified.loss.function if identified else ""
-    closing = output_activation(case)
-    last = closing.activation if closing is not None else ""
-    probabilities = bool((output >= 0).all()) and bool(((output.sum(-1) - 1).abs() < 1e-3).all())
-    unit = bool(((output >= 0) & (output <= 1)).all())
-    end = final_loss(case)
-    if columns == 1 and last == "softmax":
-        return _finding(
-            0.97,
-            "The network ends in a softmax over a single unit, which is 1 whatever comes in: "
-            "nothing can be learned.",
-            [Measure("spread of the outputs", 0.0, "above 0", "softmax of one number is 1")],
-            "use a sigmoid, or no activation with binary_cross_entropy_with_logits, for one output",
-        )
-    if identified and identified.loss.fault and not identified.loss.broadcasts:
-        return _finding(
-            0.95,
-            f"The loss that this loop computes is {name}: {identified.loss.fault}.",
-            [
-                Measure(
-                    "distance from the gradient of that loss",
-                    significant(identified.distance),
-                    "0",
-                    "dL/d(output) of one batch",
-                )
-            ],
-            "hand the network's raw outputs (logits) to the loss",
-        )
-    if name in LOGITS and probabilities and columns > 1:
-        floor = math.log(1 + (columns - 1) / math.e)
-        return _finding(
-            0.96,
-            f"The network ends in a softmax{_place(case, 'softmax')}, and {name}"
-            f"{_place(case, function)} applies another: the loss cannot fall "
-            f"below {floor:.4f}, even when every answer is right, and the gradient fades as the "
-            "network becomes surer.",
-            [
-                Measure(
-                    "sum of a sample's outputs",
-                    significant(float(output.sum(-1).mean()), 4),
-                    "not always 1",
-                    "outputs seen",
-                ),
-                Measure(
-                    "loss at the end",
-                    significant(end, 4),
-                    f"towards 0, not {floor:.4f}",
-                    "closed form",
-                ),
-            ],
-            "take the softmax off the network: cross_entropy takes logits",
-        )
-    if (
-        name in LOGITS
-        and bool(((output.sum(0) - 1).abs() < 1e-3).all())
-        and bool((output >= 0).all())
-    ):
-        return _finding(
-            0.95,
-            "The network's softmax runs over the samples of the batch, not over the classes: each "
-            "column sums to 1.",
-            [Measure("sum of a column of the batch", 1.0, "not always 1", "outputs seen")],
-            "softmax over dim=1, and only once",
-        )
-    if name == "nll_loss" and columns > 1 and (finding := _log_missing(output, probabilities)):
-        return finding
-    if (
-        function == "binary_cross_entropy_with_logits"
-        and unit
-        and (last in ("sigmoid", "softmax") or _ends(case, "Sigmoid"))
-    ):
-        return _finding(
-            0.95,
-            "The network ends in a sigmoid, and binary_cross_entropy_with_logits applies another: "
-            "its probabilities "
-            "stay between .5 and .73, and the loss cannot come below .31.",
-            [
-                Measure(
-                    "range of the outputs",
-                    f"{float(output.min()):.3g} to {float(output.max()):.3g}",
-                    "no limits",
-                    "outputs seen",
-                )
-            ],
-            "take the sigmoid off the network, or use binary_cross_entropy",
-        )
-    if name in LOGITS and columns > 1 and last in ("sigmoid", "tanh", "hardsigmoid"):
-        return _finding(
-            0.9,
-            f"The network's outputs pass a {last}, which keeps them between "
-            f"{'-1' if last == 'tanh' else '0'} and 1, but "
-            "cross_entropy takes logits: within these limits it can never be sure.",
-            [
-                Measure(
-                    "range of the outputs",
-                    f"{float(output.min()):.3g} to {float(output.max()):.3g}",
-                    "no limits",
-                    "outputs seen",
-                )
-            ],
-            f"take the {last} off the output layer",
-        )
-    takes_signs = (
-        name in LOGITS or function == "binary_cross_entropy_with_logits" or name == NORMALIZED_NLL
-    )
-    if (
-        takes_signs
-        and (last in ("relu", "relu6") or _ends(case, "Relu"))
-        and float((output == 0).double().mean()) > 0.02
-    ):
-        return _finding(
-            0.9,
-            "The outputs pass a ReLU before the loss: what is below 0 is cut off, and where an "
-            "output is 0 no gradient "
-            "comes back, so that some classes may never be predicted.",
-            [
-                Measure(
-                    "share of outputs that are exactly 0",
-                    significant(float((output == 0).double().mean())),
-                    "0",
-                    "outputs seen",
-                )
-            ],
-            "take the ReLU off the output layer",
-        )
-    return None
-
-
-def _log_missing(output: Tensor, probabilities: bool) -> Finding | None:
-    if probabilities:
-        return _finding(
-            0.96,
-            "nll_loss expects log-probabilities but gets probabilities: the loss lies between "
-            "-1 and 0, and the "
-            "gradient does not grow for answers that are badly wrong.",
-            [
-                Measure(
-                    "sum of a sample's outputs",
-                    1.0,
-                    "sum of their exponentials is 1",
-                    "outputs seen",
-                )
-            ],
-            "end in log_softmax, or hand logits to cross_entropy",
-        )
-    normal = torch.logsumexp(output, -1).abs()
-    if bool((normal > 0.05).double().mean() > 0.5):
-        return _finding(
-            0.95,
-            "nll_loss expects log-probabilities but gets raw outputs: it can fall for ever, just "
-            "by making one output larger.",
-            [
-                Measure(
-                    "log of the sum of exponentials",
-                    significant(float(normal.median())),
-                    0,
-                    "0 for log-probabilities",
-                )
-            ],
-            "end in log_softmax, or use cross_entropy",
-        )
-    return None
-
-
-def _ends(case: Case, operation: str) -> bool:
-    """Whether this operation is among those between the loss and the last weights, on the network's
-    side.
-    """
-    graph = case.observation.graph
-    return graph is not None and any(
-        op.name == operation for op in graph.operations[graph.after_output or 0 :]
-    )
-
-
-def _place(case: Case, function: str) -> str:
-    """The file and line from which a function was called last, in brackets; "" where not known."""
-    calls = (call for look in reversed(case.looks) for call in look.calls)
-    where = next((call.where for call in calls if call.name == function and call.where), "")
-    return f" ({where})" if where else ""
-
-
-def _finding(confidence: float, explanation: str, evidence: list[Measure], advice: str) -> Finding:
-    return Finding(
-        "output_loss_mismatch",
-        STEP,
-        "error",
-        confidence,
-        explanation,
-        evidence,
-        [Remedy({"loss": "auto()"}, "loss and output layer then fit each other", advice)],
-        {"layers": ["output"]},
-        0,
     )

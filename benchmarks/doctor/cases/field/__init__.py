@@ -5,7 +5,7 @@ nothing of the doctor, and were not looked into while it was mended: of them onl
 alarms is known. Those in `OPEN` may be looked into; many of them were kept back before: 22, of
 which 6 of 164 runs had been accused, were opened on 30 November 2026, and what was wrong in the
 conditions was mended; fourteen more, with 2 of 118, on the same day; twelve more, with 6 of 104, on
-1 December 2026.
+1 December 2026. The ten that are kept back now were written after that.
 """
 
 from __future__ import annotations
@@ -99,7 +99,18 @@ OPEN = (
     "whole_series",
     "without_labels",
 )
-KEPT_BACK: tuple[str, ...] = ()
+KEPT_BACK: tuple[str, ...] = (
+    "averaged_weights",
+    "balanced_tasks",
+    "bandits",
+    "kernel_methods",
+    "next_pixels",
+    "ordered_classes",
+    "private_training",
+    "pupils",
+    "tagging",
+    "unrolled",
+)
 CASES: list[Case] = []
 FAMILIES: dict[str, list[Case]] = {}  # the healthy ones
 for _family in (*OPEN, *KEPT_BACK):

@@ -3,7 +3,9 @@
 As where a layer takes the batch for the sequence (`batch_first`), a softmax or a norm works along
 the batch, or a reshape puts numbers of one sample into the row of another. Measured: the same
 samples asked again, in evaluation mode, with other samples beside them, and alone; how far their
-answers move, in units of the spread of the answers between samples. Source: the networks of
+answers move, in units of the spread of the answers between samples, and against what the sample
+itself moves. A network that takes no batch but those of the training's size is asked in these; one
+whose answers are alike within a batch, in two. Source: the networks of
 Rumelhart et al. 1986 and since are functions of one sample.
 
 Remedies: batch_first=True, or the axes in the order that the layer takes; softmax over the axis of
@@ -25,7 +27,7 @@ from sevensteps.doctor.asking import main_target
 from sevensteps.doctor.case import Case
 from sevensteps.doctor.finding import Finding, Measure, Remedy
 from sevensteps.doctor.measures import layer_label, significant
-from sevensteps.doctor.questions.companions import Companions, companions
+from sevensteps.doctor.questions.companions import DIFFERENT, Companions, companions
 from sevensteps.doctor.simple_models import targets_are_inputs
 from sevensteps.observe.structure import first_tensor, sample_count, tensors_of
 
@@ -46,6 +48,7 @@ EXPLAINS = (
     "class_imbalance",
     "output_loss_mismatch",
     "mode_mismatch",
+    "input_not_used",
     "not_shuffled",
 )
 MOVED = 0.02  # of the spread of the answers, with other companions
@@ -62,14 +65,24 @@ def examine(case: Case) -> Finding | None:
     if not known or _mixes_by_design(case):
         return None
     answer = companions(case)
-    if answer is None or answer.others < MOVED:
+    if answer is None:
+        return None
+    error = case.skill is None or case.skill < LEARNED
+    # attention over the batch that training made small is still no attention over the sequence
+    misread = error and _batch_second(answer.module) is not None
+    if answer.others < (DIFFERENT if misread else MOVED):
         return None
     if _is_one_batch(case) and _batch_second(answer.module) is None:
         return None
     layer, advice = _cause(answer)
-    error = case.skill is None or case.skill < LEARNED
     times = f"{significant(answer.farthest, 2):g} × the spread"
     alone = answer.alone is not None and answer.alone > MOVED
+    itself = (
+        f" Another sample in its own place moves the answer by {significant(answer.own, 2):g} × "
+        f"the spread, the others by {significant(answer.others, 2):g} ×."
+        if answer.own < answer.others
+        else ""
+    )
     return Finding(
         "samples_mixed",
         STEP,
@@ -77,7 +90,7 @@ def examine(case: Case) -> Finding | None:
         0.95,
         f"Sample {answer.sample} gets another answer with other samples in its batch ({times} of "
         f"the answers){' and alone' if alone else ''}: the network mixes the samples of a "
-        f"batch{layer}. What it answers to one of them then depends on chance.",
+        f"batch{layer}. What it answers to one of them then depends on chance.{itself}",
         [
             Measure(
                 "how far answers move when the rest of the batch is replaced, in spreads",
@@ -181,20 +194,21 @@ def _mixes_by_design(case: Case) -> bool:
     if case.examples is None:  # of codes, of which each row is a sample
         return False
     whole = case.part("train") or case.examples
-    count, tensors = sample_count(whole[0]), tensors_of(case.examples[0]).values()
-    return any(_joins_samples(tensor, count, len(tensors)) for tensor in tensors)
+    counts = {sample_count(whole[0]), *(look.batch for look in case.looks)}
+    tensors = tensors_of(case.examples[0]).values()
+    return any(_joins_samples(tensor, counts, len(tensors)) for tensor in tensors)
 
 
-def _joins_samples(tensor: Tensor, count: int, tensors: int) -> bool:
-    """Whether an input says which of `count` samples belong together: a sparse matrix, pairs of
-    indices, or a matrix of all samples by all.
+def _joins_samples(tensor: Tensor, counts: set[int], tensors: int) -> bool:
+    """Whether an input says which samples belong together: a sparse matrix, pairs of indices, or
+    a matrix of all samples by all, of which there are so many as one of the `counts`.
     """
     if tensor.layout is not torch.strided:
         return True
     if tensor.ndim != 2:
         return False
     pairs = len(tensor) == 2 and not tensor.is_floating_point() and tensor.shape[1] > 2
-    return pairs or (tensors > 1 and tensor.shape[1] == count)
+    return pairs or (tensors > 1 and tensor.shape[1] in counts)
 
 
 def _is_one_batch(case: Case) -> bool:

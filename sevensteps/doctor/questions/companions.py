@@ -10,20 +10,22 @@ from torch import Tensor, nn
 
 from sevensteps.doctor.case import Case
 from sevensteps.doctor.measures import median
-from sevensteps.doctor.questions.asker import Asker, put
+from sevensteps.doctor.questions.asker import MOST, Asker, put
 from sevensteps.doctor.questions.layers import passages
 from sevensteps.observe.structure import rows, sample_count
 
-BATCH = 16  # samples of one batch
+BATCH = 16  # samples of one batch, where it is not that of the training
+LARGEST = 256  # samples of a batch of the training
 DIFFERENT = 1e-3  # of the spread of a layer's numbers: more is no rounding
 
 
 @dataclass(frozen=True)
 class Companions:
     """How far answers move with the rest of the batch, in units of the spread of the answers, the
-    root mean square of their deviations between samples.
+    root mean square of their deviations between samples, in one batch or in two.
 
-    `others` is the median over samples when all others of the batch are replaced; `alone` that
+    `others` is the median over samples when all others of the batch are replaced; `own` that when
+    the sample itself is, and the others stay; `alone` that
     when the sample is asked without others (None: the network does not take a single one);
     `sample` the one that moved most, by `farthest`. `layer` is the first in which it moved
     ("" where that is not known), `module` its module.
@@ -31,6 +33,7 @@ class Companions:
 
     samples: int
     others: float
+    own: float
     alone: float | None
     sample: int
     farthest: float
@@ -41,18 +44,30 @@ class Companions:
 def companions(case: Case) -> Companions | None:
     """Ask about each of a batch again with other companions, and alone.
 
-    None where the answers are alike, or are not the same when nothing was changed.
+    None where the answers are alike, or are not the same when nothing was changed. A network that
+    answers no batch but those of the training's size is asked in these, where the data are handed
+    over: else its rows may be the nodes of one graph.
     """
-    return put(case, "samples_mixed", _ask)
+    sizes = {look.batch for look in case.looks}
+    trained = sizes.pop() if len(sizes) == 1 and case.part("train") is not None else BATCH
+    most = max(MOST, 2 * trained) if trained <= LARGEST else MOST
+    return put(case, "samples_mixed", lambda asker: _ask(asker, trained), most)
 
 
-def _ask(asker: Asker) -> Companions | None:
+def _ask(asker: Asker, trained: int) -> Companions | None:
     half = min(BATCH, asker.count // 2)
     if half < 3:
         return None
     batch = rows(asker.inputs, slice(0, half))
-    answers = asker(batch)
-    spread = float(answers.std(0).square().mean().sqrt())
+    try:
+        answers = asker(batch)
+    except (ValueError, RuntimeError):
+        if not half != trained <= asker.count // 2:
+            raise
+        half, batch = trained, rows(asker.inputs, slice(0, trained))
+        answers = asker(batch)
+    following = asker(rows(asker.inputs, slice(half, 2 * half)))
+    spread = max(_spread(answers), _spread(torch.cat([answers, following])))
     if not spread > 1e-6 * float(answers.square().mean().sqrt()):
         return None
     if not torch.equal(answers, asker(batch)):
@@ -62,9 +77,11 @@ def _ask(asker: Asker) -> Companions | None:
         return float((answer - answers[sample]).square().mean().sqrt()) / spread
 
     moved: dict[int, float] = {}
+    own: list[float] = []
     alone: list[float] = []
     for sample in sorted({1, half // 3, half // 2, 2 * half // 3, half - 1}):
         moved[sample] = distance(asker(_replaced(asker, sample, half))[sample], sample)
+        own.append(distance(asker(_exchanged(asker, sample, half))[sample], sample))
         single = _alone(asker, sample)
         if single is not None and single.shape == answers[sample].shape:
             alone.append(distance(single, sample))
@@ -75,6 +92,7 @@ def _ask(asker: Asker) -> Companions | None:
     return Companions(
         half,
         median(moved.values()),
+        median(own),
         median(alone) if alone else None,
         farthest,
         moved[farthest],
@@ -88,6 +106,17 @@ def _replaced(asker: Asker, sample: int, count: int) -> Any:
     chosen = torch.arange(count, 2 * count)
     chosen[sample] = sample
     return rows(asker.inputs, chosen)
+
+
+def _exchanged(asker: Asker, sample: int, count: int) -> Any:
+    """The first `count` samples, `sample` alone replaced by another one."""
+    chosen = torch.arange(count)
+    chosen[sample] += count
+    return rows(asker.inputs, chosen)
+
+
+def _spread(answers: Tensor) -> float:
+    return float(answers.std(0).square().mean().sqrt())
 
 
 def _alone(asker: Asker, sample: int) -> Tensor | None:

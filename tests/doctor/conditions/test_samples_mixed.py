@@ -29,7 +29,7 @@ class Net(nn.Module):
         return self.function(*self.layers, *inputs)
 
 
-def trained(
+def diagnosed(
     network: nn.Module,
     loss_fn: Callable[[Tensor, Tensor], Tensor] = F.cross_entropy,
     batch: int = 40,
@@ -38,7 +38,7 @@ def trained(
     fed: Callable[[Tensor], Tensor] = lambda x: x,
     handed: bool = True,
 ) -> Any:
-    """The case of a short training."""
+    """What is said of a short training."""
     optimizer = torch.optim.Adam(network.parameters(), lr=3e-3)
     with ss.watch(network, optimizer) as watch:
         for _ in range(5):
@@ -50,8 +50,12 @@ def trained(
                 watch.step(loss, target=y[rows])
     assert watch.failure is None
     pair = (x if len(x) > 1 else x[0], y)
-    diagnosis: Any = watch.diagnose(train=pair, loss_fn=loss_fn) if handed else watch.diagnose()
-    return diagnosis.case
+    return watch.diagnose(train=pair, loss_fn=loss_fn) if handed else watch.diagnose()
+
+
+def trained(network: nn.Module, *args: Any, **options: Any) -> Any:
+    """The case of a short training."""
+    return diagnosed(network, *args, **options).case
 
 
 def last(**options: Any) -> nn.Module:
@@ -146,3 +150,62 @@ def test_codes_that_are_normalised_over_the_batch_are_named(axis: int) -> None:
             watch.step(loss)
     found = {f.condition for f in watch.diagnose().findings}
     assert ("samples_mixed" in found) == (axis == 0)
+
+
+def test_one_answer_for_the_whole_batch_is_mixed_before_its_input_is_unused() -> None:
+    """A readout over all samples: the answers differ between batches alone."""
+    inner, out = nn.Linear(3, 8), nn.Linear(8, 2)
+
+    def pooled(inner: nn.Module, out: nn.Module, x: Tensor) -> Any:
+        return out(inner(x).relu().mean((0, 1))).expand(len(x), -1)
+
+    diagnosis = diagnosed(Net(pooled, inner, out))
+    finding = examine(diagnosis.case)
+    assert finding is not None
+    assert finding.severity == "error"
+    assert "in its own place" in finding.explanation
+    named = [finding.condition for finding in diagnosis.findings]
+    assert "samples_mixed" in named
+    assert "input_not_used" not in named
+
+
+@pytest.mark.parametrize("batch", [6, 48])
+def test_the_last_row_for_the_last_day_is_asked_in_batches_of_the_training(batch: int) -> None:
+    """`h[-1]` of [N, T, H] has a row for each sample only where N = T."""
+    x = torch.randn(240, batch, 1, generator=torch.Generator().manual_seed(1))
+    y = (x[:, -1, 0] > 0).long()
+
+    def net(wrong: bool) -> nn.Module:
+        return Net(
+            lambda rnn, out, x: out(rnn(x)[0][-1] if wrong else rnn(x)[0][:, -1]),
+            nn.GRU(1, 8, batch_first=True),
+            nn.Linear(8, 2),
+        )
+
+    assert examine(trained(net(True), batch=batch, x=(x,), y=y)) is not None
+    assert examine(trained(net(False), batch=batch, x=(x,), y=y)) is None
+
+
+def test_answers_that_are_alike_without_the_others_are_not_mixed() -> None:
+    constant = nn.Linear(3, 2)
+    nn.init.zeros_(constant.weight)
+    constant.weight.requires_grad_(False)
+    assert examine(trained(Net(lambda out, x: out(x.mean(1)), constant))) is None
+
+
+@pytest.mark.parametrize("handed_in", [True, False])
+def test_nodes_of_one_graph_are_no_samples(handed_in: bool) -> None:
+    """A matrix of all by all, as an input beside the nodes or as a part of the network."""
+    graph = torch.rand(48, 48, generator=torch.Generator().manual_seed(2)).softmax(1)
+    x, y = X[:48, :, 0].contiguous(), Y[:48]
+    inputs = (x, graph) if handed_in else (x,)
+    network = Net(lambda out, x, *edges: (*edges, graph)[0] @ out(x), nn.Linear(6, 2))
+    optimizer = torch.optim.Adam(network.parameters(), lr=3e-3)
+    with ss.watch(network, optimizer) as watch:
+        for _ in range(30):
+            loss = F.cross_entropy(network(*inputs), y)
+            optimizer.zero_grad()
+            loss.backward()
+            optimizer.step()
+            watch.step(loss, target=y)
+    assert examine(watch.diagnose().case) is None

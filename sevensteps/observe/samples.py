@@ -140,10 +140,13 @@ class Samples:
         room = min(MAX_SAMPLES, MAX_NUMBERS // max(numbers, 1)) - self._part_samples
         if room <= 0 or count == 0 or any(t.numel() > MAX_NUMBERS for t in tensors.values()):
             return
-        few = slice(0, min(room, max(64, MAX_SAMPLES // 8)))
-        matched = sample_count(target) == count
+        target_count = sample_count(target)
+        matched = target_count == count
         if self._part_samples and not matched:
             return
+        # where only some have targets, as nodes of a graph, no later part is added
+        most = room if 0 < target_count < count else max(64, MAX_SAMPLES // 8)
+        few = slice(0, min(room, most))
         inputs = to_device(map_tensors(cpu_copy, rows((args, kwargs), few)), "cpu")
         # the targets of these samples, where they are as many
         targets = map_tensors(cpu_copy, rows(target, few) if matched else target)

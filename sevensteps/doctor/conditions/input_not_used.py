@@ -53,6 +53,7 @@ EXPLAINS = (
 )
 POOR = 0.5  # skill, below which a part that is not used is missed
 AHEAD = 0.1  # of the score, of a simple model that sees all columns
+SEQUENCE = 4  # steps, fewer whole numbers are columns, each looked up in its own table
 MOST = 0.5  # of a sequence that moves no answer
 
 
@@ -71,9 +72,9 @@ def examine(case: Case) -> Finding | None:
     blocked = [at for at, moves in answers.places.items() if not moves]
     steps = sum(last - first + 1 for first, last in blocked)
     if reached and steps >= MOST * answers.length:
-        if not _is_table(case):
+        if not _is_table(case) and answers.length >= SEQUENCE:
             return _places_unused(reached, steps, answers)
-        if worse_than_simple_model(case, AHEAD):
+        if answers.length < SEQUENCE or worse_than_simple_model(case, AHEAD):
             return _columns_unused(blocked, steps, answers)
     return None
 
@@ -134,13 +135,21 @@ def _places_unused(reached: list[tuple[int, int]], steps: int, answers: AnotherI
 
 
 def _columns_unused(blocked: list[tuple[int, int]], steps: int, answers: AnotherInput) -> Finding:
-    columns = ", ".join(f"{first + 1} to {last + 1}" for first, last in blocked)
+    columns = ", ".join(
+        f"{first + 1} to {last + 1}" if first < last else f"column {first + 1}"
+        for first, last in blocked
+    )
+    looked_up = answers.length < SEQUENCE
+    missed = (
+        "and the network does not learn well without"
+        if looked_up
+        else "and a simple model that sees them all does better"
+    )
     return _finding(
         "warning",
         0.85,
         f"Of {answers.length} columns of the input, {steps} move no answer, whatever the weights "
-        f"are ({columns}), and a simple model that sees them all does better. Is one part of the "
-        "input read twice, and another never?",
+        f"are ({columns}), {missed}. Is one part of the input read twice, and another never?",
         Measure(
             "columns of the input that move an answer",
             answers.length - steps,

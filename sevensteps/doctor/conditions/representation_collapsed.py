@@ -111,6 +111,8 @@ def _attracts(look: Look, term: LossTerm) -> bool:
     if term.name == "cosine_embedding_loss" and term.call is not None:
         content = look.calls[term.call].content
         return content.get("target.low", 1) == content.get("target.high", 1) == 1 and factor > 0
+    while way[:1] == ["Div"]:  # by their length, or by their spread
+        del way[0]
     if set(way) <= DIFFERENCE and "Sub" in way and way[-1] in DISTANCE:
         return factor > 0
     return set(way) <= PRODUCT and way[-1:] in (["Mul"], ["CosineSimilarity"]) and factor < 0

@@ -31,6 +31,13 @@ from sevensteps.doctor.simple_models import (
     regression_score,
     standardized_table,
 )
+from sevensteps.doctor.telling_columns import (
+    columns_above,
+    copies,
+    explained_shares,
+    is_one_to_one,
+    marks_of_classes,
+)
 from sevensteps.observe.structure import first_tensor, tensors_of
 
 STEP = "repeat"
@@ -39,9 +46,9 @@ MOVED = 1e-3  # of the spread of the answers
 ROWS = 64  # of a table, fewer say nothing
 COLUMNS = 3  # of a table, fewer may be the target's own
 MARKED, FEWEST = 24, 5  # samples, and of each class, whose marks are no accident
-SAME = 1e-6  # that a correlation may fall short of 1
 COPIED = 0.9  # skill of a network that has the answer
 TELLS_NUMBERS = 0.998  # of the variance of a target, that one column explains
+MARKED_ELSEWHERE = 0.5  # of the samples without targets, that a mark of the class may stand in
 NO_CLASS = 0.4  # of 1 / classes², the variance of a column that the classes leave unexplained
 EXACTLY, FAILS = 0.9999, 0.2  # R² of a sum that is the target; by how much less it is elsewhere
 OTHERS = (0.1, 0.9)  # skill of a simple model without that column
@@ -50,15 +57,12 @@ OTHERS = (0.1, 0.9)  # skill of a simple model without that column
 def examine(case: Case) -> Finding | None:
     if case.before_training:
         return None
-    answers = later_inputs(case)
-    if answers is not None and answers.target == "next" and answers.after > MOVED:
-        return _looks_ahead(answers)
-    if (
-        answers is not None
-        and answers.target == "same"
-        and answers.after <= MOVED < min(answers.own, answers.before)
-    ):
-        return _not_shifted(answers)
+    for answers in later_inputs(case):
+        if answers.target == "next" and answers.after > MOVED:
+            return _looks_ahead(answers)
+        least = min(answers.own, answers.before)
+        if answers.target == "same" and answers.after <= MOVED < least:
+            return _not_shifted(answers)
     return (
         _labels(case)
         or _column(case)
@@ -144,7 +148,7 @@ def _labels(case: Case) -> Finding | None:
     inputs, y = tensors_of(case.examples[0]), main_target(case.examples[1])
     if len(inputs) < 2 or y is None or y.ndim != 1 or y.is_floating_point():
         return None
-    labels = [path for path, x in inputs.items() if x.shape == y.shape and bool((x == y).all())]
+    labels = [path for path, x in inputs.items() if _tells_classes(x, y)]
     answers = another_input(case) if labels else None
     if answers is None:
         return None
@@ -154,8 +158,8 @@ def _labels(case: Case) -> Finding | None:
     return _finding(
         "error",
         0.9,
-        f"{input_name(used[0]).capitalize()} is the target itself, and the answers move with it: "
-        "the network has to copy what it is to predict.",
+        f"{input_name(used[0]).capitalize()} is the target itself, or its classes by other names, "
+        "and the answers move with it: the network has to copy what it is to predict.",
         Measure(
             "samples whose target is among their inputs",
             answers.samples,
@@ -165,6 +169,19 @@ def _labels(case: Case) -> Finding | None:
         f"leave {input_name(used[0])} out of what the network is called with",
         {"inputs": used},
     )
+
+
+def _tells_classes(x: Tensor, y: Tensor) -> bool:
+    """Whether an input, of classes or of a row of marks for each, is the target in other names."""
+    if x.ndim == 2 and len(x) == len(y) and x.shape[1] > 1:
+        marked = x != 0
+        x = x.argmax(1) if bool((marked.sum(1) == 1).all()) else x
+    if x.numel() != len(y) or len(x) != len(y):
+        return False
+    x = x.reshape(-1)
+    if torch.equal(x, y):
+        return True
+    return len(y.unique()) * FEWEST <= len(y) and len(y) >= ROWS and is_one_to_one(x, y)
 
 
 def _column(case: Case) -> Finding | None:
@@ -178,10 +195,10 @@ def _column(case: Case) -> Finding | None:
         return None  # a value of a series may be what is to be remembered
     if y is None or x.ndim != 2 or len(x) < ROWS or x.shape[1] < COLUMNS or len(x) != len(y):
         return None
-    copies = _copies(x.double(), y) if y.numel() == len(y) else []
-    if not copies:
+    same = copies(x.double(), y) if y.numel() == len(y) else []
+    if not same:
         return None
-    column = copies[0]
+    column = same[0]
     return _finding(
         "warning",
         0.85,
@@ -195,7 +212,7 @@ def _column(case: Case) -> Finding | None:
             f"{len(x):,} samples",
         ),
         f"leave column {column} out of the inputs",
-        {"columns": copies},
+        {"columns": same},
     )
 
 
@@ -213,9 +230,9 @@ def _marks(case: Case) -> Finding | None:
     counts = classes.bincount()
     if count < MARKED or x.shape[1] <= len(counts) or len(counts) < 2 or int(counts.min()) < FEWEST:
         return None
-    marks = [column for column in map(_mark_of, _of_classes(x.double(), classes)) if column >= 0]
+    marks = [column for column in marks_of_classes(x.double(), classes) if column >= 0]
     if len(set(marks)) < len(counts) - 1:
-        return None
+        return _marks_of_known(x, classes, inputs[len(y) :])
     some = f"all {count:,} samples whose targets are known"
     return _finding(
         "warning",
@@ -231,6 +248,37 @@ def _marks(case: Case) -> Finding | None:
         ),
         "leave these columns out of the inputs; of neighbours, give the marks of the others only",
         {"columns": sorted(set(marks))},
+    )
+
+
+def _marks_of_known(x: Tensor, classes: Tensor, others: Tensor) -> Finding | None:
+    """Columns that tell the class of each sample with a known target, being larger for it than for
+    all the rest, and are that large in few samples without one.
+    """
+    columns = columns_above(x.double(), classes)
+    if not columns or len(others) < MARKED:
+        return None
+    as_large = torch.stack([others[:, column] > limit for column, limit in columns], 1)
+    share = float(as_large.any(1).double().mean())
+    if share > MARKED_ELSEWHERE:
+        return None
+    named = sorted(column for column, _ in columns)
+    return _finding(
+        "warning",
+        0.85,
+        f"Columns {', '.join(map(str, named))} of the inputs tell the class of all {len(x):,} "
+        "samples whose targets are known, each being larger for one class than for all others; of "
+        f"the {len(others):,} without a target only {share:.0%} have such a number. They were "
+        "computed with the sample's own target, which the network has to copy.",
+        Measure(
+            "samples without a target that these columns tell as they tell those with one",
+            significant(share),
+            1,
+            "inputs as they were fed",
+        ),
+        "compute what a sample hears of known classes without its own: no edge of a node to "
+        "itself, no mean of a group with the sample in it",
+        {"columns": named},
     )
 
 
@@ -254,20 +302,6 @@ def _fed(case: Case) -> tuple[Tensor | None, Tensor | None]:
     return x, y
 
 
-def _of_classes(x: Tensor, classes: Tensor) -> list[Tensor]:
-    """Of each class, which columns are one number for it and another for all the rest."""
-    alone = []
-    for number in range(int(classes.max()) + 1):
-        own, rest = x[classes == number], x[classes != number]
-        constant = (own == own[:1]).all(0) & (rest == rest[:1]).all(0)
-        alone.append(constant & (own[0] != rest[0]))
-    return alone
-
-
-def _mark_of(columns: Tensor) -> int:
-    return int(columns.nonzero()[0, 0]) if bool(columns.any()) else -1
-
-
 def _reads_columns(case: Case, columns: int) -> bool:
     """Whether the first layer with weights takes all columns at once, as of a table."""
     layers = weight_layers(case)
@@ -286,7 +320,7 @@ def _telling_column(case: Case) -> Finding | None:
     x, y = table
     if len(x) < ROWS or x.shape[1] < COLUMNS or x.shape[1] != case.sample[0].shape[1]:
         return None
-    explained = _explained(x, y)
+    explained = explained_shares(x, y)
     column = int(explained.argmax())
     classes = 0 if y.is_floating_point() else len(y.unique())
     enough = 1 - NO_CLASS / classes**2 if classes > 1 else TELLS_NUMBERS
@@ -313,44 +347,6 @@ def _telling_column(case: Case) -> Finding | None:
         f"ask when column {column} is known; leave it out if that is after the target",
         {"columns": [column]},
     )
-
-
-def _explained(x: Tensor, y: Tensor) -> Tensor:
-    """The share of each column's variance, of [N, F], that the target explains: by its line, or by
-    the means of its classes.
-    """
-    total = (x - x.mean(0)).square().sum(0).clamp_min(1e-300)
-    if y.is_floating_point():
-        if y.shape[1] != 1:
-            return torch.zeros(x.shape[1])
-        centred = y - y.mean(0)
-        products = ((x - x.mean(0)) * centred).sum(0)
-        return products.square() / (total * centred.square().sum().clamp_min(1e-300))
-    one_hot = torch.nn.functional.one_hot(y).double()
-    counts = one_hot.sum(0).clamp_min(1)
-    means = (one_hot.T @ x) / counts[:, None]
-    return 1 - (x - means[y]).square().sum(0) / total
-
-
-def _copies(x: Tensor, y: Tensor) -> list[int]:
-    """The columns of [N, F] from which the targets [N] follow one to one."""
-    y = y.reshape(-1)
-    values = y.unique()
-    if len(values) <= max(2, len(y) // 20):  # classes
-        firsts = x[torch.stack([(y == value).nonzero()[0, 0] for value in values])]
-        of_class = firsts[torch.searchsorted(values, y)]
-        constant = (x == of_class).all(0)
-        return [
-            column
-            for column in constant.nonzero().flatten().tolist()
-            if len(firsts[:, column].unique()) == len(values) > 1
-        ]
-    if not y.is_floating_point():
-        return []
-    a, b = x - x.mean(0), (y.double() - y.double().mean())[:, None]
-    correlation = (a * b).sum(0) / (a.norm(dim=0) * b.norm()).clamp_min(1e-300)
-    columns: list[int] = (correlation.abs() > 1 - SAME).nonzero().flatten().tolist()
-    return columns
 
 
 def _finding(

@@ -2,8 +2,8 @@
 
 Measured: the targets against the range of the operation that closes the network, as a module, a
 function or a method: a sigmoid answers between 0 and 1, a tanh between -1 and 1, a ReLU nothing
-below 0; and against the range of the loss: binary cross-entropy takes targets between 0 and 1.
-Closed form.
+below 0; and against the range of the loss: binary cross-entropy takes targets between 0 and 1,
+losses of pairs and of margins 1 and -1. Closed form.
 
 Remedies: a linear output, `mean_squared_error()`, or targets scaled into the range; classes
 coded as 0 and 1. Silent on: a few targets outside; outputs that are scaled after it; outputs of
@@ -42,7 +42,17 @@ FAR = 0.1  # of the targets' range, that one must lie outside where their shares
 BINARY_CROSS_ENTROPIES = ("binary_cross_entropy", "binary_cross_entropy_with_logits")
 
 
+SIGNS = (  # losses whose targets are 1 for one side and -1 for the other
+    "cosine_embedding_loss",
+    "hinge_embedding_loss",
+    "margin_ranking_loss",
+    "soft_margin_loss",
+)
+
+
 def examine(case: Case) -> Finding | None:
+    if (finding := _without_a_sign(case)) is not None:
+        return finding
     t = case.target
     if t is None and (finding := _by_call(case)) is not None:
         return finding
@@ -82,6 +92,42 @@ def examine(case: Case) -> Finding | None:
     if outside < ABOVE:
         return None
     return _finding(case, name, (least, most), (low, high), outside, layers)
+
+
+def _without_a_sign(case: Case) -> Finding | None:
+    """Targets of 0 and 1 for a loss that tells two sides by their sign: a 0 stands on neither."""
+    calls = [
+        look.calls[term.call]
+        for look in case.looks
+        for term in look.loss_terms
+        if term.name in SIGNS and term.call is not None
+    ]
+    calls = [call for call in calls if "target.low" in call.content]
+    lows, highs = ({call.content[f"target.{end}"] for call in calls} for end in ("low", "high"))
+    if lows | highs != {0, 1}:
+        return None
+    name = calls[0].name
+    no_force = "drops those of 0" if name == "cosine_embedding_loss" else "has no slope for a 0"
+    if name == "hinge_embedding_loss":
+        no_force = "counts a 0 as both sides at once"
+    return Finding(
+        "target_out_of_range",
+        STEP,
+        "error",
+        0.9,
+        f"The targets of {name} are 0 and 1, but it tells the two sides by 1 and -1, and "
+        f"{no_force}: nothing answers to the samples that are to count as the other side.",
+        [Measure("smallest target", 0, -1, f"{len(calls)} calls of {name}")],
+        [
+            Remedy(
+                {},
+                f"{name} takes 1 for one side and -1 for the other",
+                "code the targets as 2 * y - 1",
+            )
+        ],
+        {},
+        0,
+    )
 
 
 def _closing(case: Case) -> tuple[str, tuple[float, float], list[str]] | None:

@@ -104,7 +104,9 @@ def _stretches(asker: Asker, tensors: dict[str, Tensor]) -> tuple[dict[tuple[int
     """
     for tensor in tensors.values():
         axis = {2: 1, 3: 1, 4: 2}.get(tensor.ndim, 0)
-        if not _varies(tensor, asker.count) or axis == 0 or tensor.shape[axis] < 4:
+        # whole numbers in two columns are looked up, each in a table of its own
+        fewest = 4 if tensor.is_floating_point() or tensor.ndim > 2 else 2
+        if not _varies(tensor, asker.count) or axis == 0 or tensor.shape[axis] < fewest:
             continue
         length, changed = tensor.shape[axis], {}
         for places in torch.arange(length).tensor_split(min(BLOCKS, length)):

@@ -13,7 +13,7 @@ from sevensteps.doctor.case import Case
 from sevensteps.doctor.questions.asker import Asker, put
 from sevensteps.observe.structure import main_output, map_tensors, tensors_of
 
-SHORTEST = 4  # steps of a sequence
+SHORTEST = 3  # steps of a sequence
 AGREE = 0.95  # share of the targets that are an input
 SAMPLES = 32  # that are compared
 
@@ -37,36 +37,51 @@ class LaterInputs:
     before: float
 
 
-def later_inputs(case: Case) -> LaterInputs | None:
-    """Ask about the sequence that the targets were taken from; None where they were not."""
-    if (source := target_sequence(case)) is None:
-        return None
-    path, target = source
-    return put(case, "target_in_input", lambda asker: _ask(asker, path, target), most=SAMPLES)
+def later_inputs(case: Case) -> list[LaterInputs]:
+    """Ask about each sequence that the targets were taken from."""
+    answers = [
+        put(case, "target_in_input", lambda asker, at=path, of=target: _ask(asker, at, of), SAMPLES)
+        for path, target in target_sequences(case)
+    ]
+    return [answer for answer in answers if answer is not None]
 
 
-def target_sequence(case: Case) -> tuple[str, str] | None:
-    """The input, by path, that the targets are steps of, and whether the target at a place is its
-    "next" step or the "same"; None where there is none.
+def target_sequences(case: Case) -> list[tuple[str, str]]:
+    """The inputs, by path, that the targets are steps of, and whether the target at a place is its
+    "next" step or the "same".
 
-    What the loss was called with counts more than the data: a network may shift them itself.
+    What the loss was called with counts more than the data: a network may shift them itself. Of
+    several inputs that differ, words that all are the target at the same place count, too.
     """
     if case.examples is None:
-        return None
+        return []
     origins = {t.target for look in case.looks[:4] for t in look.loss_terms if t.target}
     known = "next" if "shifted input" in origins else "same" if origins == {"input"} else None
-    inputs, target = tensors_of(case.examples[0]), main_target(case.examples[1])
-    for path, sequence in inputs.items():
-        if path.rpartition(".")[2] in TARGETS or not _is_sequence(sequence):
+    target = main_target(case.examples[1])
+    sequences = {
+        path: tensor
+        for path, tensor in tensors_of(case.examples[0]).items()
+        if path.rpartition(".")[2] not in TARGETS
+    }
+    copies = [path for path, sequence in sequences.items() if _are_the_words(sequence, target)]
+    sources = []
+    for path, sequence in sequences.items():
+        if not _is_sequence(sequence):
             continue
         relation = None if target is None else _relation(sequence[:SAMPLES], target[:SAMPLES])
-        if known == "next" and (relation is not None or target is None):
-            return path, "next"
-        if relation == "next" and known is None:
-            return path, "next"
-        if known == relation == "same":
-            return path, "same"
-    return None
+        following = relation is not None or target is None if known else relation == "next"
+        if following and known != "same":
+            sources.append((path, "next"))
+        elif relation == "same" and (
+            known == "same" or (known is None and path in copies and len(copies) < len(sequences))
+        ):
+            sources.append((path, "same"))
+    return sources
+
+
+def _are_the_words(sequence: Tensor, target: Tensor | None) -> bool:
+    """Whether an input of whole numbers is the target itself."""
+    return target is not None and not target.is_floating_point() and torch.equal(sequence, target)
 
 
 def _is_sequence(tensor: Tensor) -> bool:
@@ -107,7 +122,7 @@ def _ask(asker: Asker, path: str, target: str) -> LaterInputs | None:
     answers = _places(asker, asker.inputs, length)
     if answers is None or asker.count < SHORTEST:
         return None
-    place = length // 2 - 1
+    place = (length - 1) // 2
     spread = float(answers[:, place].std(0).square().mean().sqrt())
     if not spread > 0:
         return None

@@ -121,3 +121,21 @@ def test_columns_that_nothing_reads(wrong: bool) -> None:
         assert "Of 16 columns of the input, 8 move no answer" in finding.explanation
     # where they tell nothing, nothing is missed
     assert trained(net, (table,), (table[:, 0] > 0).long()) is None
+
+
+@pytest.mark.parametrize("twice", [False, True])
+def test_a_number_that_is_looked_up_in_both_tables(twice: bool) -> None:
+    chosen = torch.Generator().manual_seed(3)
+    pairs = torch.randint(20, (600, 2), generator=chosen)
+    users, items = torch.randn(2, 20, 3, generator=chosen)
+    liking = (users[pairs[:, 0]] * items[pairs[:, 1]]).sum(1) > 0
+
+    def read(user: nn.Module, item: nn.Module, head: nn.Module, x: Tensor) -> Any:
+        one, two = user(x[:, int(twice)]), item(x[:, 1])
+        return head(torch.cat([one, two, one * two], 1))
+
+    net = Net(read, nn.Embedding(20, 4), nn.Embedding(20, 4), nn.Linear(12, 2))
+    finding = trained(net, (pairs,), liking.long())
+    assert (finding is not None) == twice
+    if finding is not None:
+        assert "Of 2 columns of the input, 1 move no answer" in finding.explanation

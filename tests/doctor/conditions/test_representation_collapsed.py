@@ -126,6 +126,7 @@ class Towers(nn.Module):
     [
         F.mse_loss,
         lambda a, b: (a - b).norm(dim=1).mean(),
+        lambda a, b: (F.normalize(a, dim=1) - F.normalize(b, dim=1)).square().sum(1).mean(),
         lambda a, b: 1 - F.cosine_similarity(a, b).mean(),
         lambda a, b: F.cosine_embedding_loss(a, b, torch.ones(len(a))),
     ],

@@ -71,6 +71,44 @@ def test_labels_that_are_not_shifted_are_named() -> None:
     assert "tokens[:, 1:]" in finding.remedies[0].advice
 
 
+class Decoder(nn.Module):
+    """Says a sentence from another one, after the words `before`."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.source, self.before = nn.Embedding(8, 8), nn.Embedding(8, 8)
+        self.gru, self.out = nn.GRU(8, 16, batch_first=True), nn.Linear(16, 8)
+
+    def forward(self, source: Tensor, before: Tensor) -> Any:
+        start = self.source(source).flatten(1)[None, :, :16].contiguous()
+        return self.out(self.gru(self.before(before), start)[0])
+
+
+@pytest.mark.parametrize("length", [3, 6])
+def test_a_decoder_that_reads_the_word_it_is_to_say_is_named(length: int) -> None:
+    source = WORDS[:, :length].contiguous()
+    target = 7 - source.flip(1)
+    data: Any = (source, target), target
+    finding = examine(paired(Decoder(), *data))
+    assert finding is not None
+    assert "The target at a position is the input at the same position" in finding.explanation
+    assert examine(paired(Decoder(), (source, F.pad(target[:, :-1], (1, 0))), target)) is None
+
+
+def paired(network: nn.Module, x: tuple[Tensor, Tensor], y: Tensor) -> Any:
+    """The case of a training with two inputs."""
+    optimizer = torch.optim.Adam(network.parameters(), lr=2e-2)
+    with ss.watch(network, optimizer) as watch:
+        for rows in torch.randperm(len(y)).repeat(4).split(50):
+            loss = per_word(network(x[0][rows], x[1][rows]), y[rows])
+            optimizer.zero_grad()
+            loss.backward()
+            optimizer.step()
+            watch.step(loss, target=y[rows])
+    data: Any = x, y
+    return watch.diagnose(train=data, loss_fn=per_word).case
+
+
 def test_a_tagger_may_read_in_both_directions() -> None:
     tags = (WORDS > 3).long() + (WORDS.roll(-1, 1) > 3).long()
     assert words(Words(both=True, words=3), WORDS, tags) is None
@@ -138,17 +176,19 @@ class Labelled(nn.Module):
 
 
 @pytest.mark.parametrize("used", [True, False])
-def test_the_class_among_the_inputs_is_named_where_it_is_used(used: bool) -> None:
+@pytest.mark.parametrize("other", [False, True])
+def test_the_class_among_the_inputs_is_named_where_it_is_used(used: bool, other: bool) -> None:
     network = Labelled(used)
+    kind = (CLASSES + 1) % 3 if other else CLASSES  # the same by other names
     optimizer = torch.optim.Adam(network.parameters(), lr=1e-2)
     with ss.watch(network, optimizer) as watch:
         for rows in torch.randperm(400).repeat(3).split(50):
-            loss = F.cross_entropy(network(TABLE[rows], kind=CLASSES[rows]), CLASSES[rows])
+            loss = F.cross_entropy(network(TABLE[rows], kind=kind[rows]), CLASSES[rows])
             optimizer.zero_grad()
             loss.backward()
             optimizer.step()
             watch.step(loss, target=CLASSES[rows])
-    data: Any = ({"x": TABLE, "kind": CLASSES}, CLASSES)
+    data: Any = ({"x": TABLE, "kind": kind}, CLASSES)
     finding = examine(watch.diagnose(train=data, loss_fn=F.cross_entropy).case)
     assert (finding is not None) == used
     if finding is not None:
@@ -183,6 +223,28 @@ def test_marks_of_the_class_among_the_columns_of_some_nodes(picked: str, marked:
             watch.step(loss, target=kind[places])
     found = [f for f in watch.diagnose().findings if f.condition == "target_in_input"]
     assert [f.where for f in found] == ([{"columns": [6, 7, 8]}] if marked else [])
+
+
+@pytest.mark.parametrize("own", [True, False])
+def test_nodes_that_hear_their_own_class_among_others(own: bool) -> None:
+    torch.manual_seed(0)
+    kind = torch.randint(3, (240,))
+    known = torch.arange(240) < 120
+    edges = (torch.rand(240, 240) < torch.where(kind[:, None] == kind, 0.1, 0.01)).float()
+    edges.fill_diagonal_(40.0 if own else 0.0)
+    heard = edges @ (F.one_hot(kind, 3) * known[:, None]).float() / 10
+    x = torch.cat([torch.randn(3, 6)[kind] + 0.5 * torch.randn(240, 6), heard], 1)
+    model = nn.Sequential(nn.Linear(9, 24), nn.ReLU(), nn.Linear(24, 3))
+    optimizer = torch.optim.Adam(model.parameters(), 2e-2)
+    with ss.watch(model, optimizer) as watch:
+        for _ in range(120):
+            loss = F.cross_entropy(model(x)[:120], kind[:120])
+            optimizer.zero_grad()
+            loss.backward()
+            optimizer.step()
+            watch.step(loss, target=kind[:120])
+    found = [f for f in watch.diagnose().findings if f.condition == "target_in_input"]
+    assert [f.where for f in found] == ([{"columns": [6, 7, 8]}] if own else [])
 
 
 def test_the_first_value_of_a_series_may_be_what_is_to_be_remembered() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import torch
@@ -40,7 +41,7 @@ class LaterInputs:
 def later_inputs(case: Case) -> list[LaterInputs]:
     """Ask about each sequence that the targets were taken from."""
     answers = [
-        put(case, "target_in_input", lambda asker, at=path, of=target: _ask(asker, at, of), SAMPLES)
+        put(case, "target_in_input", partial(_ask, path=path, target=target), SAMPLES)
         for path, target in target_sequences(case)
     ]
     return [answer for answer in answers if answer is not None]

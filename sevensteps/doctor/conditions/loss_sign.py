@@ -9,7 +9,8 @@ the score that the loop reports, or what it calls a reward, which falls from the
 optimizer makes the loss small, and by more than a random walk with its steps does. Of
 codes of pairs: how far the inputs lie apart of those that the loss draws together, against those
 that it pushes apart, as a whole and by column. Of a judge and what it judges: the signs of both
-gradients at its answers for what the other makes. Source: Goodfellow et al. 2014, Generative
+gradients at its answers for what the other makes. Of a code that is drawn: the sign with which μ²,
+σ² and log σ² enter the loss. Source: Goodfellow et al. 2014, Generative
 adversarial nets.
 
 Remedies: turn the sign; a log-likelihood needs a minus. Leave out `maximize=True` in the optimizer.
@@ -26,6 +27,7 @@ import statistics
 
 from sevensteps.doctor.agreement import agreement, correlation_led, share_led_away
 from sevensteps.doctor.case import Case
+from sevensteps.doctor.divergence_terms import divergence_terms
 from sevensteps.doctor.falling_scores import (
     fallen_rewards,
     falling_parts,
@@ -81,12 +83,51 @@ WEIGHED = ("Mul", "MaskMul", "SignedMul")
 def examine(case: Case) -> Finding | None:
     turned = _least_is_answer(case)
     return (
-        (None if turned else _wrong_way(case) or _led_away(case))
+        _away_from_the_prior(case)
+        or (None if turned else _wrong_way(case) or _led_away(case))
         or _unlike_attract(case)
         or _pulls_alike(case)
         or _draws_strangers(case)
         or _draws_unlike(case)
         or _against_score(case)
+    )
+
+
+def _away_from_the_prior(case: Case) -> Finding | None:
+    """The divergence of a code from the normal distribution, which the optimizer makes large."""
+    if case.before_training or any(group.get("maximize") for group in case.facts.groups):
+        return None
+    terms = [divergence_terms(look) for look in case.looks[:8] if look.loss_terms]
+    away = [one for one in terms if one is not None and one.factor < 0]
+    if not away or len(away) < len(terms):
+        return None
+    mean, log_variance, factor = away[0].mean, away[0].log_variance, away[0].factor
+    return Finding(
+        "loss_sign",
+        STEP,
+        "error",
+        0.93,
+        f"The divergence of the codes from the normal distribution (mean in output {mean}, "
+        f"logarithm of the variance in output {log_variance}) enters the loss with the wrong sign: "
+        "the optimizer makes it large, so that the codes are driven away without end. The loss "
+        f"goes from {first_loss(case):.3g} to {final_loss(case):.3g}.",
+        [
+            Measure(
+                "factor of the squared mean in the loss",
+                significant(factor),
+                "above 0",
+                "PyTorch's graph of the loss",
+            )
+        ],
+        [
+            Remedy(
+                {},
+                "a divergence is to become small, as an error is",
+                "error - 0.5 * (1 + log_variance - mean**2 - log_variance.exp()).sum()",
+            )
+        ],
+        {"outputs": [mean, log_variance]},
+        0,
     )
 
 

@@ -5,8 +5,8 @@ target in other words. Measured: of a network that is to predict the next step o
 whether the answer at a place moves with the inputs after it, in evaluation mode; whether targets
 are the very inputs at the same place; whether another input, or a column, is the target, or columns
 are marks of the classes; whether one column tells nearly all of it, and all others together far
-less. Source: Vaswani et al. 2017, Attention is all you need, section 3.2.3; Kaufman et al. 2012,
-Leakage in data mining.
+less; whether noise is a difference of two inputs. Source: Vaswani et al. 2017, Attention is all you
+need, section 3.2.3; Kaufman et al. 2012, Leakage in data mining.
 
 Remedies: a causal mask; inputs `tokens[:, :-1]` and targets `tokens[:, 1:]`; leave the column out.
 Silent on: networks that read in both directions, where the target is no later input;
@@ -31,6 +31,7 @@ from sevensteps.doctor.simple_models import (
     regression_score,
     standardized_table,
 )
+from sevensteps.doctor.subtracted_noise import subtracted_noise
 from sevensteps.doctor.telling_columns import (
     columns_above,
     copies,
@@ -69,6 +70,36 @@ def examine(case: Case) -> Finding | None:
         or _telling_column(case)
         or _marks(case)
         or _sum_of_columns(case)
+        or _noise(case)
+    )
+
+
+def _noise(case: Case) -> Finding | None:
+    """Noise that is to be guessed, beside what it was added to."""
+    seen = case.observation
+    inputs, targets = case.examples or (seen.inputs, seen.targets)
+    y = None if targets is None else main_target(targets)
+    if inputs is None or y is None or not case.loss_is_error:
+        return None
+    if not isinstance(inputs, Tensor | tuple | list | dict):
+        inputs = (inputs.args, inputs.kwargs)
+    parts = subtracted_noise(tensors_of(inputs).values(), y)
+    if parts is None:
+        return None
+    return _finding(
+        "error",
+        0.9,
+        "The targets are noise, and in each sample a weighed sum of two parts of the inputs is the "
+        "target exactly: the noisy numbers, and those that the noise was added to. The network "
+        "only has to subtract; where it is to be used, there are no clean numbers.",
+        Measure(
+            "samples whose target is a weighed sum of two parts of the inputs",
+            len(y),
+            0,
+            "least squares, for each sample by itself",
+        ),
+        "leave the clean numbers out of what the network is called with, or give its own guess",
+        {"parts": list(parts)},
     )
 
 

@@ -12,26 +12,24 @@ alike. Silent on: terms of the same forward pass without a head of their own; pe
 divergences, unless the error stays where it was and a simple model does better, or it is no better
 than one answer for all; losses that are no error, but for a policy whose score or reward does not
 rise; a small term that was weighed
-down on purpose, or that learns all the same.
+down on purpose, unless its head alone would learn, or that learns all the same.
 """
 
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
 from itertools import permutations
 
 from sevensteps.doctor.case import Case
+from sevensteps.doctor.drowned_head import LARGER, STILL, drowned_head, purpose_in_loss
 from sevensteps.doctor.drowned_policy import drowned_policy
 from sevensteps.doctor.finding import Finding, Measure, Remedy
 from sevensteps.doctor.loss_purpose import purpose_of
 from sevensteps.doctor.measures import median, significant
-from sevensteps.doctor.questions.alone import BETTER_ALONE, trained_alone
 from sevensteps.doctor.shrunk_weights import shrunk_weight
-from sevensteps.doctor.simple_models import simple_model_score, worse_than_simple_model
-from sevensteps.observe.call import LossTerm
+from sevensteps.doctor.simple_models import simple_model_score
 from sevensteps.observe.look import Look
-from sevensteps.observe.part_gradients import LossPart, PartGradients
+from sevensteps.observe.part_gradients import PartGradients
 
 STEP = "loss"
 EXPLAINS = (
@@ -50,34 +48,17 @@ EXPLAINS = (
     "labels_unrelated",
     "output_overconfident",
 )
-LARGER = 300.0  # times the gradient of the other term
-FAR_LARGER = 1000.0  # times, from which a head that learns, but little, is tried alone
 LITTLE_LESS = 0.75  # of the error at the start, above which it stays beside a rest that falls far
-STILL = 0.85  # of the loss at the start, above which the drowned term has hardly moved
 LEFT, MUCH_LEFT = 0.05, 0.25  # of it, that is left of a term which falls no longer, or slowly
 HALF = 0.5  # of it, above which it has not learned where a simple model does far better
 BETTER = 0.2  # of the score, of a simple model
 NO_BETTER = 0.9  # of the error of one answer for all
 SERVED = 0.5  # of what it was at the start, that a term is below which a loss is trained for
-WEIGHED_DOWN = 0.3  # of the factor of the larger term
 LEAST_LOOKS = 4  # that measured the gradients
 LEAST_STEPS = 50  # before which a term may not have moved yet
 OUTGROWN = 3.0  # times the error, at the start, of what the loss has beside it
 SMALL_SHARE = 0.05  # of the fall of the loss, that is the error's
 PURPOSES = ("error", "regularizer", "other", "unknown")
-LARGE_TARGETS = 20.0  # in size
-
-
-@dataclass(frozen=True)
-class _Drowned:
-    """A term, and the one that drowns it: in the last look, and over all."""
-
-    small: LossPart
-    large: LossPart
-    place: str
-    ratio: float
-    losses: tuple[float, float]  # of the drowned term, at the start and at the end
-    look: Look
 
 
 def examine(case: Case) -> Finding | None:
@@ -86,7 +67,7 @@ def examine(case: Case) -> Finding | None:
     measured = [(look, one) for look in case.looks for one in look.part_gradients[:1]]
     if len(measured) >= LEAST_LOOKS:
         finding = (
-            _drowned_head(case, measured)
+            drowned_head(case, measured)
             or _without_weight(measured)
             or _drowned_pass(case, [one for _, one in measured])
             or drowned_policy(case, measured)
@@ -94,53 +75,6 @@ def examine(case: Case) -> Finding | None:
         if finding is not None:
             return finding
     return shrunk_weight(case) or _outgrown(case)
-
-
-def _drowned_head(case: Case, measured: list[tuple[Look, PartGradients]]) -> Finding | None:
-    last_look, last = measured[-1]
-    pairs = [
-        drowned
-        for small, large in permutations(range(len(last.parts)), 2)
-        if (drowned := _drowned(case, measured, last_look, last, small, large)) is not None
-    ]
-    if not pairs:
-        return None
-    worst = max(pairs, key=lambda pair: pair.ratio)
-    small, large = worst.small.own, worst.large.own
-    content = worst.look.calls[worst.large.call].content if worst.large.call is not None else {}
-    size = max(abs(content.get("target.low", 0.0)), abs(content.get("target.high", 0.0)))
-    advice = f"divide the loss of {large} by about {worst.ratio:.1g}, or standardise its targets"
-    if size > LARGE_TARGETS:
-        advice = (
-            f"standardise the targets of {large}: subtract their mean, divide by their standard "
-            "deviation, and undo it for predictions"
-        )
-    return Finding(
-        "loss_terms_unbalanced",
-        STEP,
-        "error",
-        0.88,
-        f"{large} sends {worst.ratio:,.2g} times more gradient into {worst.place} than {small} "
-        f"does: {worst.place} learns for {large} alone, and the loss of {small} has come from "
-        f"{worst.losses[0]:.3g} to no more than {worst.losses[1]:.3g}.",
-        [
-            Measure(
-                f"gradient of {large} in {worst.place}, times that of {small}",
-                significant(worst.ratio, 2),
-                f"below {LARGER:g}",
-                f"{len(measured)} full looks",
-            ),
-            Measure(
-                f"loss of {small} at the end",
-                significant(worst.losses[1]),
-                f"well below {worst.losses[0]:.3g}, that at the start",
-                f"{worst.small.name}",
-            ),
-        ],
-        [Remedy({}, f"{worst.place} then learns for both", advice)],
-        {"layers": [worst.place], "terms": [worst.large.name, worst.small.name]},
-        0,
-    )
 
 
 def _without_weight(measured: list[tuple[Look, PartGradients]]) -> Finding | None:
@@ -322,7 +256,9 @@ def _error_and_rest(look: Look) -> tuple[float, float] | None:
     """What the errors add to the loss, and what other terms do; None where there are no others, or
     it is not known.
     """
-    by_purpose = {kind: [t for t in look.loss_terms if _purpose(t) == kind] for kind in PURPOSES}
+    by_purpose = {
+        kind: [t for t in look.loss_terms if purpose_in_loss(t) == kind] for kind in PURPOSES
+    }
     if by_purpose["other"] or not by_purpose["error"] or len(look.loss_terms) < 2:
         return None
     if not by_purpose["regularizer"] and not by_purpose["unknown"]:
@@ -332,13 +268,6 @@ def _error_and_rest(look: Look) -> tuple[float, float] | None:
         return None
     error = math.fsum(c for c in contributions if c is not None)
     return error, look.loss - error
-
-
-def _purpose(term: LossTerm) -> str:
-    """What a term is there for; a squared difference from data is an error, too."""
-    if term.call is None and term.target == "data" and term.name in ("Pow", "Abs"):
-        return "error"
-    return purpose_of(term)
 
 
 def _simple_is_better(case: Case) -> bool:
@@ -354,7 +283,7 @@ def _ignorant_error(case: Case) -> float | None:
     where the loss is another one.
     """
     terms = [term for look in case.looks[:1] for term in look.loss_terms]
-    errors = [term for term in terms if _purpose(term) == "error"]
+    errors = [term for term in terms if purpose_in_loss(term) == "error"]
     target = case.target
     if len(errors) != 1 or target is None or not target.is_floating_point():
         return None
@@ -363,61 +292,3 @@ def _ignorant_error(case: Case) -> float | None:
     if not squared or weighting - {"Mean"} or errors[0].factor is None:
         return None
     return errors[0].factor * float((target - target.mean(0)).double().square().mean())
-
-
-def _drowned(
-    case: Case,
-    measured: list[tuple[Look, PartGradients]],
-    look: Look,
-    last: PartGradients,
-    small: int,
-    large: int,
-) -> _Drowned | None:
-    """Whether the `large` part of the last full look drowns the `small` one."""
-    little, much = last.parts[small], last.parts[large]
-    own, other = _term(look, little), _term(look, much)
-    if own is None or other is None or not (little.own and much.own):
-        return None
-    if any(_purpose(term) != "error" for term in (own, other)):
-        return None
-    if abs(own.factor or 0.0) < WEIGHED_DOWN * abs(other.factor or 0.0):
-        return None
-    ratios = []
-    for _, one in measured[len(measured) // 2 :]:
-        lengths = {part.own: part.length for part in one.parts}
-        if one.place == last.place and little.own in lengths and much.own in lengths:
-            below, above = lengths[little.own], lengths[much.own]
-            ratios.append(above / below if below > 0 else math.nan)
-    ratio = median(ratios)
-    if not (math.isfinite(ratio) and ratio >= LARGER and min(ratios) >= LARGER):
-        return None
-    losses = [value for seen in case.looks if (value := _loss(seen, own)) is not None]
-    if len(losses) < 8:
-        return None
-    start, end = losses[0], median(losses[-max(len(losses) // 4, 1) :])
-    if not start > 0 or end < HALF * start:
-        return None
-    if end < STILL * start and not worse_than_simple_model(case, 0.2):
-        alone = trained_alone(case, own.output) if ratio >= FAR_LARGER else None
-        if alone is None or alone.after - alone.before < BETTER_ALONE:
-            return None
-    return _Drowned(little, much, last.place, ratio, (start, end), look)
-
-
-def _term(look: Look, part: LossPart) -> LossTerm | None:
-    """The term of the loss that a part consists of; None of several."""
-    if part.call is None:  # computed by hand
-        name = part.name.removesuffix(f" of {part.own}")
-        terms = [term for term in look.loss_terms if term.call is None and term.name == name]
-    else:
-        terms = [term for term in look.loss_terms if term.call == part.call]
-    return terms[0] if len(terms) == 1 else None
-
-
-def _loss(look: Look, own: LossTerm) -> float | None:
-    """The value of a term in a look, without its factor."""
-    for term in look.loss_terms:
-        same = (term.name, term.network, term.output) == (own.name, own.network, own.output)
-        if same and term.contribution is not None and term.factor:
-            return term.contribution / term.factor
-    return None

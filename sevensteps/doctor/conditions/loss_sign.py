@@ -36,6 +36,7 @@ from sevensteps.doctor.falling_scores import (
 )
 from sevensteps.doctor.finding import Finding, Measure, Remedy
 from sevensteps.doctor.loss_purpose import DATA, ERROR_LOSSES
+from sevensteps.doctor.lowered_likelihood import lowered_likelihood
 from sevensteps.doctor.measures import final_loss, first_loss, significant, step_with_rate
 from sevensteps.observe.call import LossTerm
 from sevensteps.observe.compared_passes import PairDistances
@@ -84,6 +85,7 @@ def examine(case: Case) -> Finding | None:
     turned = _least_is_answer(case)
     return (
         _away_from_the_prior(case)
+        or _likelihood_lowered(case)
         or (None if turned else _wrong_way(case) or _led_away(case))
         or _unlike_attract(case)
         or _pulls_alike(case)
@@ -127,6 +129,38 @@ def _away_from_the_prior(case: Case) -> Finding | None:
             )
         ],
         {"outputs": [mean, log_variance]},
+        0,
+    )
+
+
+def _likelihood_lowered(case: Case) -> Finding | None:
+    """A likelihood of one among many that is made small, look after look, and becomes so."""
+    if case.before_training or case.several or _rises(case):
+        return None
+    if any(group.get("maximize") for group in case.facts.groups):
+        return None
+    factors = [lowered_likelihood(look) for look in case.looks[:8] if look.loss_terms]
+    wrong = [factor for factor in factors if factor is not None and factor > 0]
+    if not wrong or len(wrong) < len(factors) or final_loss(case) > first_loss(case):
+        return None
+    return Finding(
+        "loss_sign",
+        STEP,
+        "error",
+        0.9,
+        "A log-likelihood is made small: the loss is a score less the logarithm of the sum of the "
+        "exponentials of all, without a minus, so that what was observed becomes the least likely. "
+        f"The loss goes from {first_loss(case):.3g} to {final_loss(case):.3g}.",
+        [
+            Measure(
+                "factor of the score in the loss",
+                significant(wrong[0]),
+                "below 0",
+                "PyTorch's graph of the loss",
+            )
+        ],
+        [Remedy({}, "a likelihood is to become large", "-(score - score.logsumexp(0))")],
+        {},
         0,
     )
 

@@ -115,8 +115,18 @@ def _finding(name: str, error: bool, ratio: float, cosine: float, looks: int) ->
 
 
 def _terms(look: Look, part: LossPart) -> Iterable[LossTerm]:
-    """The terms of the loss that a part may consist of: those that its name begins with."""
-    return (t for t in look.loss_terms if part.name == t.name or part.name.startswith(f"{t.name} "))
+    """The terms of the loss that a part may consist of: those that its name begins with; of one
+    that `parts=` names, that of its call, or what adds the same number.
+    """
+    named = [
+        t for t in look.loss_terms if part.name == t.name or part.name.startswith(f"{t.name} ")
+    ]
+    return named or [
+        term
+        for term in look.loss_terms
+        if (part.call is not None and term.call == part.call)
+        or (part.contribution is not None and term.contribution == part.contribution)
+    ]
 
 
 def _is_policy(look: Look, part: LossPart) -> bool:

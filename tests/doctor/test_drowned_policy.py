@@ -11,8 +11,11 @@ import sevensteps as ss
 pytestmark = pytest.mark.draws
 
 
+@pytest.mark.parametrize("named", [False, True])
 @pytest.mark.parametrize("weight", [5.0, 0.01])
-def test_a_bonus_for_entropy_that_drowns_what_actions_are_worth_is_named(weight: float) -> None:
+def test_a_bonus_for_entropy_that_drowns_what_actions_are_worth_is_named(
+    weight: float, named: bool
+) -> None:
     torch.manual_seed(0)
     worth = torch.eye(5)
     model = nn.Sequential(nn.Linear(5, 24), nn.Tanh(), nn.Linear(24, 5))
@@ -24,11 +27,13 @@ def test_a_bonus_for_entropy_that_drowns_what_actions_are_worth_is_named(weight:
             action = chooser.sample()
             reward = worth[state, action]
             gain = (chooser.log_prob(action) * (reward - reward.mean())).mean()
-            loss = -gain - weight * chooser.entropy().mean()
+            bonus = -weight * chooser.entropy().mean()
+            loss = bonus - gain
             optimizer.zero_grad()
             loss.backward()
             optimizer.step()
-            watch.step(loss, score=float(reward.mean()))
+            parts = {"gain": -gain, "bonus": bonus} if named else None
+            watch.step(loss, score=float(reward.mean()), parts=parts)
     found = watch.diagnose().findings
     assert [f.condition for f in found] == (["loss_terms_unbalanced"] if weight > 1 else [])
-    assert all(f.where == {"terms": ["Categorical.entropy"]} for f in found)
+    assert all(f.where == {"terms": ["bonus" if named else "Categorical.entropy"]} for f in found)

@@ -28,11 +28,12 @@ def test_a_bonus_for_entropy_that_drowns_what_actions_are_worth_is_named(
             reward = worth[state, action]
             gain = (chooser.log_prob(action) * (reward - reward.mean())).mean()
             bonus = -weight * chooser.entropy().mean()
-            loss = bonus - gain
+            policy = -gain
+            loss = policy + bonus
             optimizer.zero_grad()
             loss.backward()
             optimizer.step()
-            parts = {"gain": -gain, "bonus": bonus} if named else None
+            parts = {"policy": policy, "bonus": bonus} if named else None
             watch.step(loss, score=float(reward.mean()), parts=parts)
     found = watch.diagnose().findings
     assert [f.condition for f in found] == (["loss_terms_unbalanced"] if weight > 1 else [])

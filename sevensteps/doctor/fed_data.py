@@ -7,12 +7,15 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
+import torch
+
 from sevensteps.doctor.case import Case
 from sevensteps.observe.data_sketch import Comparison
 
 LEAST_ROWS = 64  # fewer say nothing
 REPEATED = 3  # batches that come back make an order
 CONSECUTIVE = 0.9  # share of rows that follow each other in the data, of data in order
+LEAST_MOVED, SAME = 32, 0.95  # samples fed; share of them that were moved alike
 COMPLETE = 4  # times that a batch came, on average, before none is missing
 
 
@@ -63,6 +66,36 @@ def in_order(case: Case) -> bool | None:
         if len(p) > 1
     ]
     return bool(steps) and float(sum(steps)) / len(steps) >= CONSECUTIVE
+
+
+def fed_in_another_order(case: Case) -> int:
+    """How many of the samples that were fed have all numbers of a training sample, every one of
+    them moved from its place to another, the same for all samples; 0 where it is not so of nearly
+    all of them.
+    """
+    fed = case.observation.x
+    if case.train is None or fed is None or fed.shape[1:] != case.train[0].shape[1:]:
+        return 0
+    data = case.train[0].detach().cpu().flatten(1)
+    fed = fed.detach().cpu().flatten(1)
+    if not fed.is_floating_point() or fed.dtype != data.dtype or len(fed) < LEAST_MOVED:
+        return 0
+    places = {tuple(row): at for at, row in enumerate(data.sort(1).values.tolist())}
+    pairs = [
+        (row, data[at])
+        for row, numbers in zip(fed, fed.sort(1).values.tolist(), strict=True)
+        if (at := places.get(tuple(numbers))) is not None
+    ]
+    if len(pairs) < SAME * len(fed):
+        return 0
+    # where each number of a sample without equal ones came from
+    moves = [
+        b.argsort()[a.argsort().argsort()] for a, b in pairs if len(a.unique()) == a.numel() > 1
+    ]
+    if not moves or torch.equal(moves[0], torch.arange(len(moves[0]))):
+        return 0
+    moved = sum(bool(torch.equal(a, b[moves[0]])) for a, b in pairs)
+    return moved if moved >= SAME * len(fed) else 0
 
 
 def few_rows(case: Case) -> FewRows | None:

@@ -5,7 +5,8 @@ belong: [height, width, channels] read as [channels, height, width], time read a
 the batch. Nothing raises. Measured: how alike the numbers are that the first convolution, recurrent
 or attention layer takes for neighbours, and how alike they would be in the other orders: pictures
 and signals change little from one place to the next (Field 1987: power falls as 1/f²). And whether
-places of one channel have one scale, in which order. And whether masks are like their pictures
+places of one channel have one scale, in which order. And whether samples were fed with the numbers
+of the training data in another order. And whether masks are like their pictures
 where they lie on them, or all in another turn.
 
 Remedies: `permute` or `transpose`, which move the axes. Silent on: inputs whose neighbours are
@@ -18,6 +19,7 @@ from __future__ import annotations
 import math
 
 from sevensteps.doctor.case import Case
+from sevensteps.doctor.fed_data import fed_in_another_order
 from sevensteps.doctor.finding import Finding, Measure, Remedy
 from sevensteps.doctor.measures import layer_label, learned_enough, significant
 from sevensteps.doctor.overlay import overlay
@@ -79,7 +81,45 @@ def _masks_turned(case: Case) -> Finding | None:
     )
 
 
+def _fed_otherwise(case: Case) -> Finding | None:
+    """Samples that were fed with their numbers in another order than in `train=`."""
+    if case.before_training or learned_enough(case, 0.8):
+        return None
+    moved = fed_in_another_order(case)
+    if not moved:
+        return None
+    return Finding(
+        "inputs_scrambled",
+        STEP,
+        "error",
+        0.93,
+        "In the batches that were trained on, the samples have the same numbers as in the training "
+        "data, and each of them at another place, the same for all samples: the network learned "
+        "to read them in an order in which it is not asked.",
+        [
+            Measure(
+                "samples fed with their numbers in another order",
+                moved,
+                0,
+                "samples as they were fed, beside train=",
+            )
+        ],
+        [
+            Remedy(
+                {},
+                "a network reads what it is asked in the order that it was trained on",
+                "permute or transpose in place of view or reshape where a batch is made, and do "
+                "the same wherever the network is asked",
+            )
+        ],
+        {},
+        0,
+    )
+
+
 def examine(case: Case) -> Finding | None:
+    if (finding := _fed_otherwise(case)) is not None:
+        return finding
     answer = reading_order(case)
     if answer is None:
         return _masks_turned(case)

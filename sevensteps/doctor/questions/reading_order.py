@@ -17,6 +17,7 @@ from sevensteps.observe.structure import first_tensor
 # orders in which neighbours lie next to each other in what is read as one row, too
 WITHIN_ROWS = {"batch, features, time", "batch, channels, width, height"}
 ONE_SCALE = 0.15  # standard deviation of log σ, below which it is the chance of few samples
+STEADY = 0.5  # correlation of neighbours' scales, from which on they take a course
 BREAK = 0.3  # by which what lies on both sides of an end is less alike
 ORDERED = (_ConvNd, nn.RNNBase, nn.TransformerEncoder, nn.TransformerEncoderLayer)
 
@@ -28,7 +29,8 @@ class ReadingOrder:
     axes in which it is largest ("batch, height, width, channels", say). `axes` are those as read.
 
     `scales_as_read` and `scales_other` are the shares of the differences in scale between places
-    that are differences between channels, or features; 0 where all have about one scale.
+    that are differences between channels, or features (as read, or of a course along the places,
+    such as a sound that ends in silence); 0 where all have about one scale.
     """
 
     layer: str
@@ -120,7 +122,7 @@ def compare(layer: str, x: Tensor, channels_first: bool) -> ReadingOrder | None:
         tuple(x.shape),
         _alike(x, channels_first),
         found[best],
-        _scales(given, channels_first),
+        max(_scales(given, channels_first), _course_of_scales(given, channels_first)),
         _scales(given.reshape(shape).permute(axes_of), channels_first),
     )
 
@@ -163,6 +165,22 @@ def _scales(x: Tensor, channels_first: bool) -> float:
     if float(scale.std()) < ONE_SCALE:
         return 0.0
     return float(scale.mean(1).var(unbiased=False) / scale.var(unbiased=False))
+
+
+def _course_of_scales(x: Tensor, channels_first: bool) -> float:
+    """The share of the variance of log σ that lies between places or times, where it takes its
+    course along them, as of a sound that ends in silence; 0 where it jumps from each to the next.
+    """
+    scale = x.double().std(0).clamp_min(1e-12).log()
+    scale = scale.flatten(1) if channels_first else scale.T
+    if float(scale.std()) < ONE_SCALE:
+        return 0.0
+    course = scale.mean(0)
+    apart = course - course.mean()
+    steady = float((apart[1:] * apart[:-1]).mean() / apart.square().mean().clamp_min(1e-12))
+    if steady < STEADY:
+        return 0.0
+    return float(course.var(unbiased=False) / scale.var(unbiased=False))
 
 
 def _at_ends(x: Tensor, length: int) -> float:

@@ -133,3 +133,16 @@ def test_a_layer_that_takes_time_first_is_read_so() -> None:
     assert answer is not None
     assert answer.shape == (32, 40, 5)
     assert answer.order == "batch, features, time"
+
+
+def test_a_sound_that_ends_in_silence_is_read_in_its_own_order() -> None:
+    """Scales that take a course along time are no scales of channels in another order."""
+    draw = torch.Generator().manual_seed(3)
+    loud = torch.where(torch.arange(16) < 9, 1.0, 0.1)[:, None]
+    # the bands of a frame are alike, the frames are not
+    sounds = loud * (
+        torch.randn(64, 16, 1, generator=draw) + 0.5 * torch.randn(64, 16, 8, generator=draw)
+    )
+    reading = compare("", sounds, False)
+    assert reading is not None
+    assert reading.scales_as_read > 0.9

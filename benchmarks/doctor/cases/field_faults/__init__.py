@@ -16,7 +16,8 @@ since 1 December 2026, when the right cause had been named in 90 of 140 of their
 "adversaries", "denoisers", "latent_codes", "near_and_far", "odds_and_ranks", "on_graphs",
 "pixel_maps", "pupils", "rewards", "series_ahead", "sound_clips", "tastes", "translators" and
 "words_in_order". Those in `KEPT_BACK` were written later that day by somebody who had read nothing
-of the doctor. All stand apart from the other cases and have a report of their own,
+of the doctor; so was "spoken_commands", opened when four of its ten twins had been accused, and the
+right cause named in 37 of the 50 faulty runs of all five. All stand apart from the other cases and have a report of their own,
 `python -m benchmarks.doctor.field_faults`.
 """
 
@@ -72,6 +73,7 @@ OPEN = (
     "series_ahead",
     "several_aims",
     "several_terms",
+    "spoken_commands",
     "signs",
     "sound_clips",
     "steps_lost",
@@ -89,7 +91,6 @@ KEPT_BACK: tuple[str, ...] = (
     "grid_worlds",
     "power_load",
     "recommendations",
-    "spoken_commands",
 )
 FAMILIES: dict[str, list[Pair]] = {
     family: importlib.import_module(f"{__name__}.{family}").PAIRS for family in (*OPEN, *KEPT_BACK)

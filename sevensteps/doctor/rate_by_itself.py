@@ -99,4 +99,6 @@ def apart_from(case: Case, jump: float) -> list[str]:
     """
     scales = SCALES if beyond_any_scale(case) else ()
     starts = STARTS if scales or first_update_from_usual_weights(case) > jump else ()
+    if any(f.condition == "signal_explodes" and not f.where for f in case.findings):
+        return [*scales]  # it grows on a way that the layers' sizes do not show
     return [*scales, *starts]

@@ -76,7 +76,7 @@ def test_a_picture(question: list[str], trained: Call, tmp_path: Any) -> None:
         (["surface", "--plot", "it.gif"], "a plot is written as .png or .svg"),
         (
             ["surface", "--plot", "nowhere/it.png"],
-            "nowhere/it.png cannot be written: No such file or directory",
+            "nowhere/it.png cannot be written: there is no folder nowhere",
         ),
     ],
 )

@@ -25,6 +25,7 @@ from sevensteps.doctor.measures import (
     significant,
     weight_layers,
 )
+from sevensteps.doctor.rate_by_itself import first_update_from_usual_weights
 from sevensteps.doctor.simple_models import simple_model_score
 from sevensteps.observe.network_facts import LayerFacts
 
@@ -44,6 +45,7 @@ EXPLAINS = (
 TASKS = ("binary", "multiclass", "tokens", "dense", "regression")
 TIMES = 3.0  # the ignorant loss
 TIMES_SQUARED = 30.0  # the variance of the targets, for a squared error
+LEAP = 0.5  # |Δw| / |w| of a first step that is too long from weights of the usual size
 FAR_OFF = 30.0  # times the ignorant loss
 CARRIED_OVER = 0.05  # of the validation score
 WRONG = "sure of wrong answers"
@@ -126,6 +128,8 @@ def _severity(case: Case, times: float) -> Severity:
     """
     if learned_enough(case, 0.93) and not _carries_over_badly(case):
         return "info"
+    if first_update_from_usual_weights(case) > LEAP:
+        return "warning"  # the steps would be too long from any start
     far_off = FAR_OFF**2 if case.task == "regression" else FAR_OFF
     return "error" if times > far_off and not learned_enough(case, 0.8) else "warning"
 

@@ -57,12 +57,12 @@ def examine(case: Case) -> Finding | None:
         return finding
     look = full[-1]
     copies = _copies(case, look)
-    if not copies and not known_to_learn(case, 0.8):
+    if not copies:
         # rounding may drive them apart in the end, and so may what is drawn anew in each step
         look = full[0]
         copies = {layer: (d, u) for layer, (d, u) in _copies(case, look).items() if d == 1 < u}
-    if not copies:
-        return None
+        if not copies or known_to_learn(case, 0.8):
+            return None
     zero = any(
         total_norm(look.changes[name].weight) == 0
         for layer, name in hidden_layers(case)
@@ -136,7 +136,7 @@ def _own_matrices(case: Case) -> Finding | None:
     own = [n for n, p in trained.items() if len(p.shape) == 2 and n not in in_layers]
     if len(own) < 2:
         return None
-    size = sum(math.prod(p.shape) for p in trained.values())
+    size = sum(math.prod(p.shape) for p in case.facts.parameters.values())
     zeros = products_of_zeros(case)
     if sum(math.prod(trained[name].shape) for name in zeros) > size / 2:
         return _finding_of(

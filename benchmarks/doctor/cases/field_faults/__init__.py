@@ -17,7 +17,9 @@ since 1 December 2026, when the right cause had been named in 90 of 140 of their
 "pixel_maps", "pupils", "rewards", "series_ahead", "sound_clips", "tastes", "translators" and
 "words_in_order". Those in `KEPT_BACK` were written later that day by somebody who had read nothing
 of the doctor; so was "spoken_commands", opened when four of its ten twins had been accused, and the
-right cause named in 37 of the 50 faulty runs of all five. All stand apart from the other cases and have a report of their own,
+right cause named in 37 of the 50 faulty runs of all five.
+
+All stand apart from the other cases and have a report of their own,
 `python -m benchmarks.doctor.field_faults`.
 """
 

@@ -127,7 +127,7 @@ PAIRS = [
     ),
     Pair(
         "a bonus for entropy above all rewards",
-        "a small bonus for entropy",
+        "a small bonus for entropy in a grid",
         ("loss_terms_unbalanced",),
         entropy_above_all,
         0.3,

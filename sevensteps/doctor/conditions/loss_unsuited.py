@@ -20,6 +20,7 @@ from sevensteps.doctor.finding import Finding, Measure, Remedy
 from sevensteps.doctor.identify_loss import REGRESSION_LOSSES
 from sevensteps.doctor.measures import learned_enough, output_activation
 from sevensteps.doctor.output_path import output_paths
+from sevensteps.doctor.simple_models import simple_model_score
 
 STEP = "loss"
 EXPLAINS = (
@@ -33,6 +34,7 @@ EXPLAINS = (
     "labels_unrelated",
 )
 LABELS = 100  # more outputs than this are items that a softmax over all is usual for
+AS_OFTEN = 0.1  # less often right than a simple model of classes
 LEAST_SAMPLES = 12  # of each class, before one is called without a gradient
 CLASSES = 20  # more whole numbers than this are taken for counts
 
@@ -142,6 +144,18 @@ def _deaf_to_a_class(case: Case) -> Finding | None:
     )
 
 
+def _are_numbers(case: Case) -> bool:
+    """Whether whole numbers are grades or counts: one output, rounded, gives them about as often as
+    a simple model of classes does.
+    """
+    output, pair = case.train_outputs, case.sample
+    if output is None or pair is None or output.numel() != pair[1].numel():
+        return False
+    simple = simple_model_score(case)
+    right = float((output.flatten().round() == pair[1].flatten().to(output)).double().mean())
+    return case.task == "multiclass" and simple is not None and right >= simple - AS_OFTEN
+
+
 def _numbers_for_classes(case: Case) -> Finding | None:
     t, identified = case.target, case.identified_loss
     if t is None or identified is None or identified.loss.function not in REGRESSION_LOSSES:
@@ -152,7 +166,7 @@ def _numbers_for_classes(case: Case) -> Finding | None:
     single = t.ndim == 1 or (t.ndim == 2 and t.shape[1] == 1)
     single &= t.is_floating_point() or outputs[1:] in ((), (1,))
     whole = 3 <= classes <= CLASSES and bool((numbers == torch.arange(classes).to(numbers)).all())
-    if single and whole and len(t) > 5 * classes:
+    if single and whole and len(t) > 5 * classes and not _are_numbers(case):
         return Finding(
             "loss_unsuited",
             STEP,

@@ -182,3 +182,15 @@ def test_equal_weights_that_rounding_and_dropout_drive_apart(constant: bool) -> 
             nn.init.constant_(parameter, 0.1)
     names = conditions(model, x, y, F.cross_entropy, lr=0.02, epochs=8)
     assert ("symmetric_units" in names) == constant
+
+
+@pytest.mark.parametrize("ordered", [False, True])
+def test_whole_numbers_are_classes_or_grades(ordered: bool) -> None:
+    """One output, rounded, answers grades; it does not answer classes that have no order."""
+    x = torch.randn(500, 4)
+    grades = (x[:, 0] * 1.5 + 2).round().clamp(0, 4).long()
+    y = grades if ordered else torch.tensor([3, 0, 4, 1, 2])[grades]
+    model = nn.Sequential(nn.Linear(4, 32), nn.ReLU(), nn.Linear(32, 1))
+    squared: Loss = lambda output, y: F.mse_loss(output.squeeze(1), y.float())  # noqa: E731
+    names = conditions(model, x, y, squared, lr=0.01)
+    assert ("loss_unsuited" in names) != ordered

@@ -19,6 +19,7 @@ from sevensteps.doctor.finding import Finding, Measure, Remedy
 from sevensteps.doctor.gradient_use import known_to_learn
 from sevensteps.doctor.measures import (
     change_activation,
+    first_loss,
     hidden_activations,
     layer_label,
     learned_enough,
@@ -38,6 +39,7 @@ EXPLAINS = (
 GROWN = 100.0  # times the first layer's spread
 LARGE = 100.0  # inputs that may make the answers large by themselves
 BEYOND = 1000.0  # times the largest target and input
+LARGE_LOSS = 50.0  # times that of an answer that knows nothing of the classes
 USUAL_ROWS = 6.0  # length of a weight row; of a longer one the answers are large at once
 BY_NO_START = 4.0  # times, on average, that no usual start comes to
 PER_LAYER = 1.6  # times, on average, so that a single wide place is something else
@@ -107,11 +109,16 @@ def _answers_explode(case: Case) -> Finding | None:
     if not looks or case.before_training or case.sample is None or learned_enough(case):
         return None
     output, (x, y) = looks[0].output, case.sample
-    if output is None or not (x.is_floating_point() and y.is_floating_point()):
+    if output is None or not x.is_floating_point():
         return None
-    answers, targets = float(output.double().abs().max()), float(y.double().abs().max())
-    inputs = float(x.double().abs().max())
-    if not (0 < inputs < LARGE and targets > 0 and answers > BEYOND * max(targets, inputs)):
+    answers, inputs = float(output.double().abs().max()), float(x.double().abs().max())
+    if y.is_floating_point():
+        targets = float(y.double().abs().max())
+        far = targets > 0 and answers > BEYOND * max(targets, inputs)
+    else:  # of classes the loss says how sure of wrong ones the answers are
+        targets, ignorant = 1.0, case.baseline_loss
+        far = ignorant is not None and 0 < LARGE_LOSS * ignorant < first_loss(case)
+    if not (0 < inputs < LARGE and far):
         return None
     rows = [
         parameter.length / math.sqrt(parameter.shape[0])
@@ -125,13 +132,15 @@ def _answers_explode(case: Case) -> Finding | None:
         STEP,
         "error",
         0.9,
-        f"Before anything is learned the answers are as large as {answers:.3g}, where the targets "
-        f"are at most {targets:.3g} and the inputs {inputs:.3g}; no single weight matrix is large. "
+        f"Before anything is learned the answers are as large as {answers:.3g}, where "
+        + (f"the targets are at most {targets:.3g} and " if y.is_floating_point() else "")
+        + f"the inputs are at most {inputs:.3g}; no single weight matrix is large. "
         "The signal grows as it goes through the same weights again and again, and so does the "
         "gradient on its way back.",
         [
             Measure(
-                "largest answer of the first look, in largest targets",
+                "largest answer of the first look"
+                + (", in largest targets" if y.is_floating_point() else ""),
                 significant(answers / targets),
                 "about 1",
                 "",

@@ -194,3 +194,13 @@ def test_whole_numbers_are_classes_or_grades(ordered: bool) -> None:
     squared: Loss = lambda output, y: F.mse_loss(output.squeeze(1), y.float())  # noqa: E731
     names = conditions(model, x, y, squared, lr=0.01)
     assert ("loss_unsuited" in names) != ordered
+
+
+@pytest.mark.parametrize("length", [2.0, 0.9])
+def test_a_loop_that_is_sure_of_wrong_classes(length: float) -> None:
+    x = torch.randn(320, 24, 2)
+    y = (x[:, -1, 0] > 0).long() + (x[:, -2, 1] > 0).long()
+    model = Loop(length)
+    model.out = nn.Linear(16, 3)
+    names = conditions(model, x, y, F.cross_entropy, lr=0.005, epochs=8)
+    assert ("signal_explodes" in names) == (length > 1)

@@ -5,7 +5,7 @@ nothing of the doctor, and were not looked into while it was mended: of them onl
 alarms is known. Those in `OPEN` may be looked into; many of them were kept back before: 22, of
 which 6 of 164 runs had been accused, were opened on 30 November 2026, and what was wrong in the
 conditions was mended; fourteen more, with 2 of 118, on the same day; twelve more, with 6 of 104, on
-1 December 2026. The ten that are kept back now were written after that.
+1 December 2026; ten that were written after that, with 0 of 60, later on that day.
 """
 
 from __future__ import annotations
@@ -21,6 +21,9 @@ OPEN = (
     "algorithms",
     "answers_read",
     "attention",
+    "averaged_weights",
+    "balanced_tasks",
+    "bandits",
     "blocks",
     "channels",
     "committees",
@@ -41,6 +44,7 @@ OPEN = (
     "flows_and_mixtures",
     "graph_tasks",
     "graphs",
+    "kernel_methods",
     "labels",
     "language",
     "lighter_models",
@@ -50,11 +54,13 @@ OPEN = (
     "memories",
     "meta_learning",
     "metric_learning",
+    "next_pixels",
     "numbers",
     "numerics",
     "objectives",
     "operators",
     "optimizers",
+    "ordered_classes",
     "own_gradients",
     "own_steps",
     "parts_apart",
@@ -63,6 +69,8 @@ OPEN = (
     "point_processes",
     "policies",
     "precision",
+    "private_training",
+    "pupils",
     "quantiles",
     "ranks",
     "rare_and_faint",
@@ -88,29 +96,20 @@ OPEN = (
     "survival",
     "table_networks",
     "tables",
+    "tagging",
     "time_series",
     "tokens",
     "translation",
     "transport",
     "units_kept",
+    "unrolled",
     "unsure_answers",
     "updates",
     "weak_labels",
     "whole_series",
     "without_labels",
 )
-KEPT_BACK: tuple[str, ...] = (
-    "averaged_weights",
-    "balanced_tasks",
-    "bandits",
-    "kernel_methods",
-    "next_pixels",
-    "ordered_classes",
-    "private_training",
-    "pupils",
-    "tagging",
-    "unrolled",
-)
+KEPT_BACK: tuple[str, ...] = ()
 CASES: list[Case] = []
 FAMILIES: dict[str, list[Case]] = {}  # the healthy ones
 for _family in (*OPEN, *KEPT_BACK):

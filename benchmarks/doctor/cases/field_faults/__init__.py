@@ -15,9 +15,10 @@ more, written then by somebody who had read nothing of the doctor nor of those t
 since 1 December 2026, when the right cause had been named in 90 of 140 of their faulty runs:
 "adversaries", "denoisers", "latent_codes", "near_and_far", "odds_and_ranks", "on_graphs",
 "pixel_maps", "pupils", "rewards", "series_ahead", "sound_clips", "tastes", "translators" and
-"words_in_order". Those in `KEPT_BACK` were written later that day by somebody who had read nothing
-of the doctor; so was "spoken_commands", opened when four of its ten twins had been accused, and the
-right cause named in 37 of the 50 faulty runs of all five.
+"words_in_order". Five were written later that day by somebody who had read nothing of the doctor:
+"spoken_commands", opened when four of its ten twins had been accused and the right cause named in
+37 of the 50 faulty runs of all five, and "credit_tables", "grid_worlds", "power_load" and
+"recommendations", opened when it was 35 of 40.
 
 All stand apart from the other cases and have a report of their own,
 `python -m benchmarks.doctor.field_faults`.
@@ -38,6 +39,7 @@ OPEN = (
     "broken_numbers",
     "built_wrong",
     "copied_answers",
+    "credit_tables",
     "cut_off",
     "cut_short",
     "deaf",
@@ -50,6 +52,7 @@ OPEN = (
     "forecasts",
     "generators",
     "gradients",
+    "grid_worlds",
     "hand_made_loops",
     "input_ignored",
     "latent_codes",
@@ -68,16 +71,18 @@ OPEN = (
     "own_objectives",
     "padding",
     "pixel_maps",
+    "power_load",
     "pretrained",
     "pupils",
+    "recommendations",
     "rewards",
     "samples_mixed",
     "series_ahead",
     "several_aims",
     "several_terms",
-    "spoken_commands",
     "signs",
     "sound_clips",
+    "spoken_commands",
     "steps_lost",
     "switches",
     "tables_prepared",
@@ -88,12 +93,7 @@ OPEN = (
     "words_in_order",
     "wrong_axis",
 )
-KEPT_BACK: tuple[str, ...] = (
-    "credit_tables",
-    "grid_worlds",
-    "power_load",
-    "recommendations",
-)
+KEPT_BACK: tuple[str, ...] = ()
 FAMILIES: dict[str, list[Pair]] = {
     family: importlib.import_module(f"{__name__}.{family}").PAIRS for family in (*OPEN, *KEPT_BACK)
 }

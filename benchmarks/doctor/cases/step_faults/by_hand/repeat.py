@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from benchmarks.doctor.cases.field.trained import Trained, batches, descend
 from benchmarks.doctor.cases.field_faults.pair import Pair, Watch, explained, right
 from benchmarks.doctor.cases.step_faults import tables
-from benchmarks.doctor.cases.step_faults.held_out import drawn
+from benchmarks.doctor.cases.step_faults.by_hand import drawn
 from benchmarks.doctor.cases.step_faults.plan import Plan, adam, planned, sgd
 from benchmarks.doctor.data import Data
 from benchmarks.doctor.networks import dense

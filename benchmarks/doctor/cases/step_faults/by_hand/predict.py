@@ -9,7 +9,7 @@ from torch.utils.data import DataLoader, TensorDataset
 
 from benchmarks.doctor.cases.field.trained import Trained, accuracy, batches, descend
 from benchmarks.doctor.cases.field_faults.pair import Pair, Watch, explained
-from benchmarks.doctor.cases.step_faults.held_out import drawn
+from benchmarks.doctor.cases.step_faults.by_hand import drawn
 from benchmarks.doctor.cases.step_faults.plan import Plan, above, adam, logits, planned
 from benchmarks.doctor.networks import dense
 

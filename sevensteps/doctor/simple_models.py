@@ -176,10 +176,13 @@ def standardized_table(
     Targets are numbers of classes that occur [N], or numbers [N, T]. None where inputs are no plain
     numbers, or too few.
     """
+    given = pair is not None
     pair = case.sample if pair is None else pair
     if pair is None or not pair[0].is_floating_point():
         return None
     x, y = (t.detach().cpu() for t in pair)
+    if not given and case.part("train") is None and case.observation.sketch.rows_are_samples():
+        x, y = _each_once(x, y)
     chosen = spread_indices(len(x), rows)
     flat = x[chosen].flatten(1).double()
     if len(flat) < 15 or flat.shape[1] > MAX_COLUMNS or not bool(flat.isfinite().all()):
@@ -196,6 +199,19 @@ def standardized_table(
     if case.task == "multilabel" or case.task is None:
         return None
     return flat, class_indices(targets).unique(return_inverse=True)[1]
+
+
+def _each_once(x: Tensor, y: Tensor) -> Pair:
+    """The samples without those that were kept before: whoever is judged on a sample must not have
+    seen it.
+    """
+    both = torch.cat([x.flatten(1).double(), y.reshape(len(y), -1).double()], 1)
+    probe = torch.rand(both.shape[1], generator=torch.Generator().manual_seed(0)).double()
+    first: dict[float, int] = {}
+    for row, mark in enumerate((both @ probe).tolist()):
+        first.setdefault(mark, row)
+    rows = torch.tensor(list(first.values()))
+    return x[rows], y[rows]
 
 
 def nearest_samples(x: Float[Tensor, "N F"], count: int) -> Int[Tensor, "N K"]:

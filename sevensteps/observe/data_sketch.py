@@ -25,6 +25,9 @@ COLUMNS = 64  # of a row, spread over it, that its hash is made of
 MAX_TENSORS = 4  # of several inputs
 MAX_BATCHES = 768  # 0.4 MB; of longer trainings every second of the older ones
 MOST = 0.9  # of the targets fed are among those of data of the same form
+# equal rows within batches, were they alike by chance: so many are expected before their absence
+# says something (none at all by chance in one of 150), and so few of these are an absence
+EXPECTED, FEWER = 5, 0.2
 KNOWN_ROWS = 200_000  # of the data that a sketch is compared with
 _FACTORS = (
     torch.randint(-(2**62), 2**62, (COLUMNS,), generator=torch.Generator().manual_seed(20_240_517))
@@ -152,6 +155,25 @@ class DataSketch:
         alike = float((counts.double() / self.rows).square().sum())  # two rows drawn
         lengths = Counter(len(batch.inputs) for batch in self.batches)
         return sum(n * (n - 1) / 2 * alike**length for length, n in lengths.items())
+
+    def rows_are_samples(self) -> bool:
+        """Whether equal rows are one sample that was fed again, as in a later epoch, and not
+        samples that happen to be alike: these would be together in one batch, too.
+        """
+        batches = [
+            torch.stack([b.inputs, b.inputs if b.targets is None else b.targets], 1).cpu()
+            for b in self.batches
+        ]
+        if not batches:
+            return False
+        everywhere = torch.cat(batches)
+        alike, pairs = _equal_pairs(everywhere), len(everywhere) * (len(everywhere) - 1) / 2
+        within = sum(map(_equal_pairs, batches))
+        pairs_within = sum(len(b) * (len(b) - 1) / 2 for b in batches)
+        if pairs <= pairs_within:
+            return False
+        by_chance = (alike - within) / (pairs - pairs_within) * pairs_within
+        return by_chance >= EXPECTED and within <= FEWER * by_chance
 
     def returned_rows(self) -> tuple[int, int]:
         """(rows that came back in a later batch, those of them with the target they had before).
@@ -293,6 +315,11 @@ def _hash_batches(batches: list[_Rows]) -> list[SketchedBatch]:
             batches, inputs.unbind(), targets, statistics, strict=True
         )
     ]
+
+
+def _equal_pairs(rows: Int64[Tensor, "n 2"]) -> float:
+    counts = rows.unique(dim=0, return_counts=True)[1].double()
+    return float((counts * (counts - 1)).sum()) / 2
 
 
 _spread: dict[tuple[int, torch.device], Tensor] = {}

@@ -187,3 +187,20 @@ def test_a_model_that_copies_says_nothing_of_a_reconstruction() -> None:
     assert simple_models.simple_model_score(case_of(x, x[:, :3])) is None
     noisy = x + 0.01 * torch.randn(x.shape, generator=torch.Generator().manual_seed(1))
     assert simple_models.simple_model_score(case_of(x, noisy)) is not None
+
+
+def test_samples_that_were_kept_again_are_no_others() -> None:
+    generator = torch.Generator().manual_seed(0)
+    x = torch.rand(20, 1, generator=generator) * 8
+    y = 0.3 * x + torch.randn(20, 1, generator=generator)
+    observation = Observation(network_facts(nn.Linear(1, 1), []))
+    for step in range(8):
+        observation.add_samples(x, y)
+        observation.sketch.add(step, x, y)
+    watched = Case(observation)
+    assert watched.sample is not None
+    assert len(watched.sample[0]) == 160
+    once = simple_models.simple_model_score(case_of(x, y))
+    assert once is not None
+    assert once < 0.6  # of noise as large as the slope
+    assert simple_models.simple_model_score(watched) == pytest.approx(once)

@@ -162,3 +162,26 @@ def test_a_sketch_is_written_and_read(targets: bool) -> None:
             assert torch.equal(a.targets, b.targets)
         assert a.mean == b.mean or (math.isnan(a.mean) and math.isnan(b.mean))
     assert again.repeated_batches() == sketch.repeated_batches()
+
+
+def test_equal_rows_are_one_sample_where_none_is_twice_in_a_batch() -> None:
+    x, y = draw(15, 2), draw(15, seed=1)
+    whole = [torch.arange(15)] * 8
+    shuffled = [rows for seed in range(12) for rows in order(15, seed).split(4)]
+    assert sketch_of(x, y, whole).rows_are_samples()
+    assert sketch_of(x, y, shuffled).rows_are_samples()
+    assert sketch_of(x, None, whole).rows_are_samples()
+    few = torch.cartesian_prod(*[torch.arange(2)] * 4).repeat(20, 1)  # 16 rows, 20 times each
+    drawn = [order(len(few), seed)[:32] for seed in range(20)]
+    assert not sketch_of(few, None, drawn).rows_are_samples()
+    generator = torch.Generator().manual_seed(0)
+    with_replacement = [torch.randint(15, (8,), generator=generator) for _ in range(40)]
+    assert not sketch_of(x, y, with_replacement).rows_are_samples()
+
+
+def test_nothing_is_said_of_equal_rows_where_batches_cannot_tell() -> None:
+    x = draw(15, 2)
+    assert not sketch_of(x, None, [torch.tensor([i % 15]) for i in range(90)]).rows_are_samples()
+    assert not sketch_of(draw(400, 2), None, list(torch.arange(400).split(32))).rows_are_samples()
+    assert not sketch_of(x, None, [torch.arange(15)]).rows_are_samples()
+    assert not DataSketch().rows_are_samples()

@@ -19,7 +19,7 @@ help:
 	@echo 'make test-integrations  run the tests with Lightning, fastai, Hugging Face, Keras, skorch, ONNX and pandas, in an environment of their own'
 	@echo 'make test-notebook  cells, saved notebooks and exports in a real Jupyter, in an environment of its own; needs Chromium'
 	@echo 'make test-page     the page of reports: its types and unit tests; needs Node'
-	@echo 'make test-browser  reports in a real browser: needs Chromium, which root has installed by apt-get'
+	@echo 'make test-browser  reports in real browsers: needs Chromium, which root has installed by apt-get; and Firefox, where there is one'
 	@echo 'make gallery       the same, and the pictures of them into docs/gallery'
 	@echo 'make lint          ruff: rules and format'
 	@echo 'make types         mypy, strict'

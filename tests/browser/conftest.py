@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import pytest
+
+from tests.browser.gallery import BUILDERS
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
 WIDTHS = {"wide": (1280, 2400), "middle": (768, 1600), "narrow": (400, 1600)}
@@ -72,3 +74,16 @@ def open_report(browser: Any) -> Iterator[Any]:
     yield open_it
     for context in contexts:
         context.close()
+
+
+@pytest.fixture(scope="session")
+def reports(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
+    """The report of a training by its name, made when it is first asked for."""
+    paths: dict[str, Path] = {}
+
+    def report(name: str) -> Path:
+        if name not in paths:
+            paths[name] = BUILDERS[name](tmp_path_factory.mktemp(name))
+        return paths[name]
+
+    return report

@@ -19,28 +19,14 @@ from sevensteps.view.document.numbers import unpack_numbers
 from sevensteps.view.notebook import frame
 from sevensteps.view.report import write_report
 from tests.browser.conftest import WIDTHS, OpenedReport
-from tests.browser.gallery import FAULTY, OTHERS, SPIKE
+from tests.browser.gallery import BUILDERS, FAULTY, SPIKE
 from tests.view.conftest import HOSTILE
 
 pytestmark = [pytest.mark.slow, pytest.mark.draws, pytest.mark.usefixtures("browser")]
 
 GALLERY = Path(__file__).parents[2] / "docs" / "gallery"
 EXAMPLE = "tried"  # whose report is in the gallery, too
-BUILDERS = {**FAULTY, **OTHERS}
 Open = Callable[..., OpenedReport]
-
-
-@pytest.fixture(scope="session")
-def reports(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
-    """The report of a training by its name, made when it is first asked for."""
-    paths: dict[str, Path] = {}
-
-    def report(name: str) -> Path:
-        if name not in paths:
-            paths[name] = BUILDERS[name](tmp_path_factory.mktemp(name))
-        return paths[name]
-
-    return report
 
 
 def keep_picture(opened: OpenedReport, name: str, size: str) -> None:

@@ -30,6 +30,7 @@ from sevensteps.observe.function_mode import (
     remove_mode,
 )
 from sevensteps.observe.look import Look
+from sevensteps.observe.loss_order import order_of
 from sevensteps.observe.loss_tape import LossTape, TapeRecorder
 from sevensteps.observe.loss_terms import StepGraph, Total, read_terms, terms_of
 from sevensteps.observe.network_answers import NetworkAnswers
@@ -400,7 +401,12 @@ class CallRecorder(StepRecorder):
             self._targets.note(arguments.get("target"), node)
         if entry[2] == 1 and (self.full or origin == "constant"):
             with torch.no_grad():
-                entry[1].content.update(content_of(noted, noted.bind(args, kwargs)))
+                arguments = noted.bind(args, kwargs)
+                entry[1].content.update(content_of(noted, arguments))
+                if noted.kind == "loss" and self.full:
+                    entry[1].content.update(
+                        order_of(noted.name, arguments.get("input"), arguments.get("target"))
+                    )
 
     def networks_of(self, targets: Any) -> dict[str, str]:
         """The networks whose outputs these targets were compared with, by the path of each target;

@@ -7,7 +7,8 @@ only where neither the network nor a simple model does better than guessing, and
 explains no more of all targets than chance has it. Of rare classes all samples are compared, not
 their share. Source: Zhang et al. 2017, Understanding deep learning requires rethinking
 generalization. And exactly, where the training data are known: rows
-that were fed with another target than these data have for them. Of masks: whether each is most like
+that were fed with another target than these data have for them. Of losses over rows: whether
+output and target were laid out in the same order. Of masks: whether each is most like
 its picture where it lies on it.
 
 Remedies: check that inputs and targets are read, sorted and split together. Silent on: small
@@ -59,12 +60,54 @@ DISPLACED = 0.15  # share of the masks
 SHUFFLES = 50  # of the targets, to see what chance does
 
 
+ROWS_APART = "order.rows"  # of a call's content
 MISMATCHED = 0.2  # agreement of targets fed with those of the data: 0 is chance, 1 all
 KNOWN = 0.9  # share of the inputs, and of the targets, that the data have, too
 
 
 def examine(case: Case) -> Finding | None:
-    return _fed_apart(case) or _turned_apart(case) or _unrelated(case)
+    return _laid_out_apart(case) or _fed_apart(case) or _turned_apart(case) or _unrelated(case)
+
+
+def _laid_out_apart(case: Case) -> Finding | None:
+    """Outputs and targets that a loss takes in a row each, one of them by time first and the other
+    by sample first.
+    """
+    if case.before_training or learned_enough(case, 0.9):
+        return None
+    apart = (call for look in case.looks[:8] for call in look.calls if ROWS_APART in call.content)
+    if (call := next(apart, None)) is None:
+        return None
+    output, target = call.content[ROWS_APART]
+    where = f" ({call.where})" if call.where else ""
+    return Finding(
+        "labels_unrelated",
+        STEP,
+        "error",
+        0.95,
+        f"{call.name}{where} compares outputs with the targets of others: both were laid out in a "
+        f"row, the outputs from {output} and the targets from {target}, one with the samples first "
+        "and the other with the time. The n-th output and the n-th target then belong to different "
+        "samples.",
+        [
+            Measure(
+                "order in which outputs and targets are laid out",
+                f"outputs {output}",
+                f"that of the targets, {target}",
+                "PyTorch's graph from the loss to the output",
+            )
+        ],
+        [
+            Remedy(
+                {},
+                "each output is then compared with its own target",
+                "give both the same order before they are flattened: output.transpose(0, 1), or "
+                "target.t(), then reshape(-1)",
+            )
+        ],
+        {},
+        0,
+    )
 
 
 def _turned_apart(case: Case) -> Finding | None:

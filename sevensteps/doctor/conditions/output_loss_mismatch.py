@@ -6,8 +6,8 @@ written, and the gradient that the loss returned, compared with that of every kn
 twice, over one unit or over the batch, a missing logarithm, sigmoid twice, an output cut off at 0,
 chances or logits where logarithms of chances are taken (`kl_div`, `ctc_loss`), rates for their
 logarithms (`poisson_nll_loss`), logits that have one sign only.
-Also where the classes of one place lie in memory, in what the last layer gives and in what the loss
-takes: where no axis was moved on the way, both have to be the same.
+Also which of the last layer's numbers the loss takes for the classes of one answer: a view moves no
+axis.
 Floor of the double softmax, -log(e/(e + C - 1)): closed form.
 
 Remedies: raw outputs (logits) for a loss that applies softmax or sigmoid itself; `auto()` as the
@@ -21,12 +21,10 @@ from __future__ import annotations
 import torch
 
 from sevensteps.doctor.case import Case
-from sevensteps.doctor.class_layout import classes_viewed
 from sevensteps.doctor.clipped_outputs import AT_THE_ENDS, clipped_outputs
 from sevensteps.doctor.finding import Finding, Measure
 from sevensteps.doctor.gradient_use import known_to_learn
 from sevensteps.doctor.measures import (
-    layer_label,
     learned_enough,
     significant,
 )
@@ -63,6 +61,7 @@ EXPLAINS = (
     "input_not_used",
     "samples_mixed",
 )
+CLASSES = "order.classes"  # of a call's content
 LEARNED = 0.9  # skill of a network that a missing logarithm has not kept from learning
 
 
@@ -105,26 +104,25 @@ def _misread(case: Case) -> Finding | None:
 
 def _viewed(case: Case) -> Finding | None:
     """Classes that a `view` was to bring to another axis: it moves none."""
-    if case.before_training or (found := classes_viewed(case)) is None:
+    if case.before_training or learned_enough(case, 0.9):
         return None
-    if learned_enough(case, 0.9):
+    mixing = (call for look in case.looks[:8] for call in look.calls if CLASSES in call.content)
+    if (call := next(mixing, None)) is None:
         return None
-    shape = list(found.call.shapes["input"])
-    where = f" ({found.call.where})" if found.call.where else ""
+    layer, taken = call.content[CLASSES], list(call.shapes["input"])
+    where = f" ({call.where})" if call.where else ""
     return mismatch_finding(
         0.95,
-        f"{found.call.name}{where} takes an input {shape} with the {found.classes} classes along "
-        f"axis 1, that is {found.apart_in_loss} numbers apart in memory; "
-        f"{layer_label(found.layer)} gives "
-        f"those of one place {found.apart} apart, and no axis was moved on the way: a view or "
-        "reshape only cuts the numbers up anew, so that each row of the loss mixes the classes of "
-        "several places.",
+        f"{call.name}{where} takes an input {taken} with {taken[1]} classes along axis 1, but the "
+        f"numbers there are no classes of one answer: the last layer gave {layer}, and on the way "
+        "no axis was moved. A view or reshape only cuts the numbers up anew, so that each row of "
+        "the loss mixes the outputs of several places.",
         [
             Measure(
-                "distance in memory of the classes of one place, as the loss takes them",
-                found.apart_in_loss,
-                found.apart,
-                "shapes of the calls, and PyTorch's graph",
+                "what the loss takes for the classes of one answer",
+                "numbers of several places",
+                "the features of one",
+                "PyTorch's graph from the loss to the last layer",
             )
         ],
         "move the axis of the classes: output.permute(0, 2, 3, 1).reshape(-1, C), or "

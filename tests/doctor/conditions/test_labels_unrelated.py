@@ -65,3 +65,22 @@ def test_targets_of_other_rows(seed: int) -> None:
     three = (x[:, 0] > 0.4).long() + (x[:, 1] > 0)
     assert "labels_unrelated" in conditions(x, three[other], 3, F.cross_entropy)
     assert "labels_unrelated" in conditions(x, (x[:, :1] - x[:, 1:2])[other], 1, F.mse_loss)
+
+
+@pytest.mark.parametrize("time_first", [False, True])
+def test_outputs_laid_out_in_another_order_than_their_targets(time_first: bool) -> None:
+    torch.manual_seed(0)
+    model = nn.Sequential(nn.Embedding(9, 16), nn.Linear(16, 9))
+    optimizer = torch.optim.Adam(model.parameters(), lr=1e-2)
+    x = torch.randint(9, (32, 7))
+    with ss.watch(model, optimizer) as watch:
+        for _ in range(60):
+            output = model(x)
+            rows = (output.transpose(0, 1) if time_first else output).reshape(-1, 9)
+            loss = nn.functional.cross_entropy(rows, x.flip(0).flip(0).reshape(-1))
+            optimizer.zero_grad()
+            loss.backward()
+            optimizer.step()
+            watch.step(loss, target=x)
+    named = [finding.condition for finding in watch.diagnose().findings]
+    assert ("labels_unrelated" in named) == time_first

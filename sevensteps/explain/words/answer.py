@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
+import difflib
 from dataclasses import asdict, dataclass
 from typing import Any
 
 import torch
 
-from sevensteps.errors import ArgumentError, nearest
+from sevensteps.errors import ArgumentError
 from sevensteps.explain.base import Explanation
 from sevensteps.explain.run_numbers import RunNumbers
 from sevensteps.explain.subject import Subject
 from sevensteps.explain.words import (  # noqa: F401  (enter the examples of the words)
+    answer_examples,
     further_examples,
     gradient_examples,
     layer_examples,
+    network_examples,
     output_examples,
+    practice_examples,
     schedule_examples,
     training_examples,
 )
@@ -23,6 +27,10 @@ from sevensteps.explain.words.examples import example
 from sevensteps.explain.words.glossary import GLOSSARY
 from sevensteps.explain.words.word import Word
 from sevensteps.training.threads import threads
+
+# of the letters, in order: among 650 spellings there is one for every word that shares half of its
+# letters; a slip of the fingers leaves more
+LIKE = 0.75
 
 
 @dataclass(frozen=True)
@@ -109,9 +117,8 @@ def find_word(text: str) -> Word:
     ):
         if spelling in by_spelling:
             return by_spelling[spelling]
-    hint = nearest(wanted, by_spelling)
-    if not hint.startswith("did"):
-        hint = "to list its words: sevensteps explain words"
+    close = difflib.get_close_matches(wanted, by_spelling, n=1, cutoff=LIKE)
+    hint = f"did you mean '{close[0]}'?" if close else "to list its words: sevensteps explain words"
     raise ArgumentError(f"the glossary has no word {text!r}; {hint}")
 
 

@@ -321,7 +321,6 @@ FURTHER = (
             "normalisation",
             "normalization",
             "scaling",
-            "norm",
             "standard deviation",
             "variance",
             "mean",

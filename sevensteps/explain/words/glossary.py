@@ -7,7 +7,10 @@ The sentences follow Goodfellow, Bengio, Courville, Deep Learning (2016), and fa
 
 from __future__ import annotations
 
+from sevensteps.explain.words.answer_words import OF_ANSWERS
 from sevensteps.explain.words.further_words import FURTHER
+from sevensteps.explain.words.network_words import OF_NETWORKS
+from sevensteps.explain.words.practice_words import OF_PRACTICE
 from sevensteps.explain.words.training_words import OF_TRAININGS
 from sevensteps.explain.words.word import Word
 
@@ -260,4 +263,4 @@ LISTED = (
         ("x0", "w0", "perceptron rule", "perceptrons"),
     ),
 )
-GLOSSARY = (*LISTED, *FURTHER, *OF_TRAININGS)
+GLOSSARY = (*LISTED, *FURTHER, *OF_TRAININGS, *OF_ANSWERS, *OF_NETWORKS, *OF_PRACTICE)

@@ -102,12 +102,17 @@ def _relative_gradients(run: RunNumbers) -> dict[str, float]:
 
 
 def _diagnosis(run: RunNumbers, condition: str) -> str:
-    conditions = {finding["condition"] for finding in _with_symptoms(run.subject.summary.findings)}
-    if condition in conditions:
-        return f"the doctor found {condition}"
-    for related in RELATED.get(condition, ()):
-        if related in conditions:
-            return f"the doctor found {related}, which comes with it"
+    summary = run.subject.summary
+    for findings, when in (
+        (summary.findings, ""),
+        (summary.before or (), " before the first step"),
+    ):
+        conditions = {finding["condition"] for finding in _with_symptoms(findings)}
+        if condition in conditions:
+            return f"the doctor found {condition}{when}"
+        for related in RELATED.get(condition, ()):
+            if related in conditions:
+                return f"the doctor found {related}{when}, which comes with it"
     return "the doctor did not find it"
 
 

@@ -158,7 +158,7 @@ OF_TRAININGS = (
         "Class imbalance is when one class is much more frequent than another, so that a network "
         "is right most of the time by answering that one always.",
         ("imbalance", "imbalanced"),
-        like="metric",
+        like="chance level",
     ),
     Word(
         "batch normalisation",
@@ -181,7 +181,7 @@ OF_TRAININGS = (
         "a learned vector for each word or class",
         "An embedding is a row of learned numbers for each word or category, looked up by its "
         "number.",
-        ("embeddings", "token", "tokens"),
+        ("embeddings",),
         like="vector",
     ),
     Word(

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
+from typing import Any
+
 import pytest
 import torch
 from torch import nn
 
 import sevensteps as ss
+from sevensteps.explain.words.gradient_examples import _diagnosis
 from tests.explain.words.conftest import numbers, trained
 
 
@@ -48,3 +52,15 @@ def test_saturation_counts_flat_slopes() -> None:
     with torch.no_grad():
         run.network.layer1.weight[:4] *= 1e6
     assert numbers(run, "saturation")["share"] == 0.5
+
+
+def test_what_was_found_before_the_first_step_counts() -> None:
+    early = [{"condition": "signal_vanishes"}, {"condition": "vanishing_gradient"}]
+    summary = SimpleNamespace(findings=[{"condition": "stopped_early"}], before=early)
+    run: Any = SimpleNamespace(subject=SimpleNamespace(summary=summary))
+    name = "vanishing_gradient"
+    assert _diagnosis(run, name) == f"the doctor found {name} before the first step"
+    early.pop()
+    assert _diagnosis(run, name).endswith("before the first step, which comes with it")
+    summary.before = None
+    assert _diagnosis(run, name) == "the doctor did not find it"

@@ -36,7 +36,7 @@ def loss_terms(loss: Loss, output: Tensor, target: Tensor) -> list[Term]:
     if isinstance(loss, losses.cross_entropy):
         right = int(target)
         logs = output.log_softmax(-1)
-        p = number_text(math.exp(logs[right]))
+        p = _probability_text(math.exp(logs[right]), -math.expm1(logs[right]))
         return [Term(-float(logs[right]), f"-log p of column {right} = -log {p}", "p - target")]
     if isinstance(loss, losses.negative_log_likelihood):
         right = int(target)
@@ -84,22 +84,32 @@ def _term_of_one_output(loss: Loss, o: float, t: float, count: int) -> Term:
         slope = f"-s{over}, as s·o < 1" if sign * o < 1 else "0, as s·o ≥ 1: right by the margin"
         return Term(value, f"max(0, 1 - s·o) with s = {sign:+d} = max(0, 1 - {s_o})", slope)
     p = 1 / (1 + math.exp(-o)) if o >= 0 else math.exp(o) / (1 + math.exp(o))
+    rest = math.exp(-o) / (1 + math.exp(-o)) if o >= 0 else 1 / (1 + math.exp(o))
     if isinstance(loss, losses.binary_cross_entropy):
         formula = {
-            1.0: f"-log p = -log {number_text(p)}",
-            0.0: f"-log(1 - p) = -log {_complement(o, p)}",
+            1.0: f"-log p = -log {_probability_text(p, rest)}",
+            0.0: f"-log(1 - p) = -log {_probability_text(rest, p)}",
         }
         soft = f"-t log p - (1 - t) log(1 - p) with t = {b}, p = {number_text(p)}"
         return Term(value, formula.get(t, soft), f"(p - target){over}" if over else "p - target")
     if isinstance(loss, losses.mnist_loss):
         return Term(
             value,
-            f"1 - p = 1 - {number_text(p)}" if t == 1 else f"p = {number_text(p)}",
+            f"1 - p = 1 - {_probability_text(p, rest)}" if t == 1 else f"p = {number_text(p)}",
             f"{'-' if t == 1 else ''}p (1 - p){over}, which dies where p is near 0 or 1",
         )
     return Term(value, f"{type(loss).__name__}({a}, {b})", "its derivative")
 
 
-def _complement(o: float, p: float) -> str:
-    # 1 - p would keep few digits
-    return number_text(1 - p) if p < 0.999 else number_text(math.exp(-o) / (1 + math.exp(-o)))
+def _probability_text(p: float, rest: float) -> str:
+    """`p` with as many digits as its logarithm, and 1 - p, need: four significant ones of `rest`,
+    which is 1 - p, where that is small.
+
+    >>> _probability_text(0.99984957, 0.00015043), _probability_text(1 - 3e-12, 3e-12)
+    ('0.9998496', '(1 - 3e-12)')
+    """
+    if rest >= 0.1 or rest <= 0:
+        return number_text(p)
+    if rest < 1e-7:
+        return f"(1 - {number_text(rest)})"
+    return f"{p:.{3 - math.floor(math.log10(rest))}f}"

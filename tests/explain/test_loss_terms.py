@@ -80,3 +80,17 @@ def evaluated(formula: str) -> float:
         return float(calls[node.func.id](*map(value, node.args)))
 
     return value(ast.parse(last, mode="eval").body)
+
+
+@pytest.mark.parametrize("output", [-30.0, -12.0, -9.0, -3.0, 3.0, 9.0, 12.0, 30.0])
+@pytest.mark.parametrize("target", [0.0, 1.0])
+@pytest.mark.parametrize("loss", [losses.binary_cross_entropy(), losses.mnist_loss()])
+def test_a_formula_of_a_sure_answer_gives_its_value(
+    loss: losses.Loss, target: float, output: float
+) -> None:
+    o = torch.tensor([output], dtype=torch.float64)
+    (term,) = loss_terms(loss, o, torch.tensor([target]))
+    assert evaluated(term.formula) == pytest.approx(term.value, rel=2e-3)
+    logits = torch.tensor([output, 0.0], dtype=torch.float64)
+    (term,) = loss_terms(losses.cross_entropy(), logits, torch.tensor(int(target)))
+    assert evaluated(term.formula) == pytest.approx(term.value, rel=2e-3)

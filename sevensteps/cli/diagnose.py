@@ -38,9 +38,7 @@ if TYPE_CHECKING:
     metavar="SECONDS",
     help="How long --try may take.",
 )
-@click.option(
-    "--check", is_flag=True, help="Exit with 1 where there is a finding of severity error."
-)
+@click.option("--check", is_flag=True, help="Exit with code 1 if a finding has severity error.")
 @click.option(
     "--sarif",
     type=click.Path(path_type=Path),

@@ -65,7 +65,7 @@ def print_answer(answer: Any, as_json: bool, plot: Path | None) -> None:
 @click.pass_context
 def command(context: click.Context, run: str) -> None:
     """Answer a question about RUN with its own numbers. RUN is a run folder, a name under runs/,
-    or last, the newest, which is meant where RUN is left out.
+    or last, the newest; left out, RUN is last.
 
     Every question has --json, and most have --plot FILE for a picture.
     """
@@ -273,7 +273,9 @@ def _neuron(
 @question_options
 @click.pass_context
 def _steps(context: click.Context, at: int, as_json: bool, plot: Path | None) -> None:
-    """Show what happened in one training step: the seven steps, before and after."""
+    """Show what happened in one training step: the seven steps, before and after. To print loss,
+    parameters and gradient of the first steps, one after the other: sevensteps train … --print
+    """
     print_answer(questions_about_run(context).steps(at), as_json, plot)
 
 

@@ -33,6 +33,9 @@ OPTIONS = {
     "--verbose": Meant("--print, which prints the first steps", ("train",)),
     "-v": Meant("--print, which prints the first steps", ("train",)),
 }
+SEVERAL_WORDS = {  # that follow an option
+    "--parameter": "NAME INDEX, such as --parameter layer1.weight 4,300; or NAME largest",
+}
 
 
 def refusal(failure: click.ClickException, words: Sequence[str]) -> str:
@@ -52,6 +55,8 @@ def refusal(failure: click.ClickException, words: Sequence[str]) -> str:
         meant = OPTIONS.get(failure.option_name)
         if meant and command in meant.commands:
             return f"there is no option {failure.option_name}; write: {meant.words}"
+    if isinstance(failure, click.BadOptionUsage) and failure.option_name in SEVERAL_WORDS:
+        return f"write: {failure.option_name} {SEVERAL_WORDS[failure.option_name]}"
     extra = message.startswith("Got unexpected extra argument (")
     if extra and command in (*TRAINING, "rate", "data") and Path(words[1]).suffix:
         return f"{message}; the column to predict is named as in: --target {words[-1]}"

@@ -35,7 +35,7 @@ def allow_code_option(owner: str, **attributes: Any) -> Decorator:
 
 def data_dir_option(**attributes: Any) -> Decorator:
     """`--data-dir`."""
-    text = "Folder with the files of MNIST."
+    text = "The folder with the files of MNIST."
     return click.option("--data-dir", type=click.Path(path_type=Path), help=text, **attributes)
 
 
@@ -90,11 +90,13 @@ def setting_options(many: bool = False) -> dict[str, Decorator]:
             type=int,
             help=("The first seed." if many else "Seed for all random numbers.") + " [default: 0]",
         ),
-        "device": click.option("--device", help="cpu, cuda, mps or auto. [default: cpu]"),
+        "device": click.option(
+            "--device", help="What computes: cpu, cuda, mps or auto. [default: cpu]"
+        ),
         "threads": click.option(
             "--threads",
             type=int,
-            help="Processor threads to use. [default: as many as the work of a step feeds, at "
+            help="Processor threads to use. [default: as many as a step keeps busy, at "
             "most the free cores]",
         ),
         "precision": click.option(

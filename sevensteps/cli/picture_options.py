@@ -19,7 +19,7 @@ LABELS = click.option(
 SIZE = click.option(
     "--size",
     metavar="SIDE",
-    help="The size that all pictures of a folder are brought to: 64, or height x width: 48x64.",
+    help="Resize all pictures of a folder to 64 x 64 (64), or to height x width (48x64).",
 )
 
 

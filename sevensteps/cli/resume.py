@@ -49,7 +49,8 @@ def command(
     as_json: bool,
     **guesses: tuple[str, ...],
 ) -> None:
-    """Continue the training in RUN. The result is bit-identical to that of one never stopped.
+    """Continue the training in RUN. The result is bit-identical to that of a training that
+    was never stopped.
 
     RUN is a run folder, a name under runs/, or: last. The state is also saved on Ctrl-C, and at the
     end.

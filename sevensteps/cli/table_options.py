@@ -14,7 +14,7 @@ OPTIONS: dict[str, Decorator] = {
     "target": click.option(
         "--target",
         metavar="COLUMN",
-        help="What to predict, where DATA is a file: a column, or a .npy file.",
+        help="What to predict if DATA is a file: the name of a column, or a .npy file.",
     ),
     "drop": click.option(
         "--drop", metavar="COLUMN", multiple=True, help="Leave a column out. Repeatable."
@@ -28,13 +28,13 @@ OPTIONS: dict[str, Decorator] = {
     "missing": click.option(
         "--missing",
         metavar="HOW",
-        help="fill gaps, drop rows with gaps, or refuse. [default: fill]",
+        help="What to do with gaps: fill them, drop their rows, or refuse. [default: fill]",
     ),
     "separator": click.option(
         "--separator", metavar="MARK", help="What separates the columns: a mark, tab or space."
     ),
     "dates": click.option(
-        "--dates", metavar="ORDER", help="day_first or month_first, where a date can be either."
+        "--dates", metavar="ORDER", help="How to read 03/04/2026: day_first or month_first."
     ),
 }
 

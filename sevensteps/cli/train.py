@@ -53,7 +53,7 @@ sevensteps train --recipe runs/NAME/recipe.toml
     "--heal",
     "healing",
     is_flag=True,
-    help="Where something is wrong, try remedies, and train again with one that is proven to help.",
+    help="If something is wrong, try remedies, and train again with one that is proven to help.",
 )
 @click.option(
     "--budget",

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from sevensteps.cli.hints import LINES, OPTIONS
+from sevensteps.cli.hints import LINES, OPTIONS, SEVERAL_WORDS
 
 Command = Callable[..., Any]
 
@@ -38,3 +38,8 @@ def test_options_of_other_tools(option: str, sevensteps: Command) -> None:
 def test_a_second_word_is_the_column(sevensteps: Command) -> None:
     assert "is named as in: --target kind (" in sevensteps("train", "a.csv", "kind").err
     assert "--target" not in sevensteps("train", "digits", "iris").err
+
+
+def test_an_option_of_several_words_says_which(sevensteps: Command) -> None:
+    err = sevensteps("explain", "last", "gradient", "0", "--parameter", "layer1.weight").err
+    assert err == f"sevensteps: write: --parameter {SEVERAL_WORDS['--parameter']}\n"

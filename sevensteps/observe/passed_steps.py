@@ -49,6 +49,8 @@ class PassedSteps:
         self._account, self._calls, self._ended = account, replay.calls, replay.ended
         self._probes, self._marks = account.probes, account.unread_marks
         self._optimizer, self._rate = self._log.optimizer, self._log.rate
+        if not self._ended:
+            self._ended.append((step - 1, [], None))
 
     def note(self, loss: Any, target: Any) -> bool:
         """A step has ended. False, and nothing noted, for a loss that is no number in memory."""
@@ -70,9 +72,14 @@ class PassedSteps:
             if rate != self._rate:
                 self._rate = float(rate)
                 self._rates.append((passed - 1, self._rate))
-        self._ended.append((self.first + passed - 1, self._calls[:], target))
-        self._calls.clear()
-        if passed >= self.pause_after or number - number != 0.0:
+        ended, calls = self._ended, self._calls
+        if number - number == 0.0:  # the steps before were well
+            ended[-1] = self.first + passed - 1, calls[:], target
+        else:
+            ended[:] = ended[-1], (self.first + passed - 1, calls[:], target)
+            self.pause_after = passed
+        calls.clear()
+        if passed >= self.pause_after:
             self._pause()
         return True
 

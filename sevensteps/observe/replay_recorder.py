@@ -1,5 +1,5 @@
-"""Keeps what it takes to repeat the first step that goes wrong: the last two batches, and the
-parameters of a while ago.
+"""Keeps what it takes to repeat the first step that goes wrong: its batch and the one before, and
+the parameters of a while ago.
 
 A loss that is not finite is noticed when its step is over, and a gradient that is not when the next
 one is: by then the optimizer has written it into the parameters.
@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import math
 import sys
-from collections import deque
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -20,7 +19,7 @@ from torch import Tensor, nn
 from sevensteps.observe.compiled import compiled_codes
 from sevensteps.observe.loss_tape import LossTape, autocast_now
 from sevensteps.observe.network_facts import bare_module, prefix_of, refuses_hooks
-from sevensteps.observe.step_hooks import CallWrapper, in_backward
+from sevensteps.observe.step_hooks import CallWrapper, in_backward, is_transformed
 from sevensteps.observe.step_recorder import StepRecorder
 from sevensteps.observe.structure import map_tensors, tensors_of
 
@@ -30,7 +29,6 @@ MAX_PARAMETERS = 4_000_000  # of which copies are kept
 # what copying takes, in seconds, about; and the share of the budget that it may
 any_autocast, grad_enabled = torch._C._is_any_autocast_enabled, torch.is_grad_enabled
 graph_task = torch._C._current_graph_task_id  # -1: no backward pass is running
-functions, tracing = torch._C._functorch.peek_interpreter_stack, torch._C._get_tracing_state
 # copies are more frequent at first: a step comes after at most one in so many of the steps so far
 EARLY = 8
 COPY, COPY_TENSOR, COPY_NUMBER, BUDGET_SHARE = 6e-6, 1e-6, 8e-10, 0.1
@@ -98,8 +96,8 @@ class Replay:
 
 
 class ReplayRecorder(StepRecorder):
-    """Keeps the batches of the last two steps and two copies of the parameters, into `replay` from
-    the first bad step on.
+    """Keeps the batches that may be those of the first bad step, and two copies of the parameters,
+    into `replay` from that step on.
 
     `networks` are what the loop calls, by name. In steps that nobody looks at, it listens from
     `listen()` to `silence()`, through what PyTorch calls in a module's place: less than a hook
@@ -111,9 +109,11 @@ class ReplayRecorder(StepRecorder):
         self.replay: Replay | None = None
         self._networks, self._budget = networks, budget
         # of the step that goes on: the parts of a `NetworkCall` for each call; (step, calls,
-        # target) of the two steps that have ended last
+        # target) of the step that has ended last, and of the one before it where the last one's
+        # loss is not finite, or not known yet. A batch that is kept longer than its loop has it
+        # takes other memory from step to step, out of the processor's caches.
         self.calls: list[tuple[Any, ...]] = []
-        self.ended: deque[tuple[int, list[tuple[Any, ...]], Any]] = deque(maxlen=2)
+        self.ended: list[tuple[int, list[tuple[Any, ...]], Any]] = []
         self._large = False  # whether batches are too large to be kept
         self._wrappers: list[_CallNote] = []
         self._may_listen = budget > 0 and not any(
@@ -199,7 +199,7 @@ class ReplayRecorder(StepRecorder):
     def end_step(self, step: int, target: Any) -> None:
         """The step has ended, with these targets."""
         if self.replay is None:
-            self.ended.append((step, self.calls[:], target))
+            self.ended[:] = [*self.ended[-1:], (step, self.calls[:], target)]
             self.calls.clear()
             self.leave_large()
 
@@ -216,6 +216,7 @@ class ReplayRecorder(StepRecorder):
 
     def note_state(self, step: int) -> None:
         """Copy the parameters as they are before `step`, if it is time to; all is well so far."""
+        del self.ended[:-1]
         if step < self.due or self.replay is not None:
             return
         self.due = step + max(min(self._every, step // EARLY), 1)
@@ -252,9 +253,9 @@ class ReplayRecorder(StepRecorder):
             steps = (*self.ended, (last, self.calls[:], None))
             self.replay = Replay(
                 [
-                    Batch(step, [NetworkCall(*call) for call in calls], target)
+                    Batch(step, own, target)
                     for step, calls, target in reversed(steps)
-                    if calls
+                    if (own := [NetworkCall(*c) for c in calls if not is_wrapped(c[2:4])])
                 ],
                 sorted(self._states, key=lambda state: -state.step),
                 self._tape,
@@ -273,15 +274,16 @@ class _CallNote(CallWrapper):
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         if grad_enabled():
             try:
-                if graph_task() == -1 and functions() is None and tracing() is None:
+                calls = self.calls
+                # the first one of a step is none that a backward pass repeats
+                if not calls or (graph_task() == -1 and len(calls) < MAX_CALLS):
                     x = args[0] if args else None
                     if type(x) is Tensor and len(args) == 1 and not kwargs and not any_autocast():
                         # as most calls are: every step of every training waits for this
-                        calls, module = self.calls, self.module
-                        if len(calls) < MAX_CALLS:
-                            own = args if x.grad_fn is None else (x.detach(),)
-                            calls.append((self.name, module.training, own, {}, (), (x._version,)))
-                    else:
+                        own = args if x.grad_fn is None else (x.detach(),)
+                        training, versions = self.module.training, (x._version,)
+                        calls.append((self.name, training, own, {}, (), versions))
+                    elif not is_transformed():
                         self.recorder.note_call(self.name, self.module, args, kwargs)
             except Exception as failure:  # the training goes on
                 self.recorder.failed(failure)
@@ -294,6 +296,12 @@ def bad_numbers(tensor: Tensor) -> Tensor | None:
         return None
     bad = tensor.isnan() | (tensor == math.inf)
     return bad if bool(bad.any()) else None
+
+
+def is_wrapped(value: Any) -> bool:
+    """Whether a tensor in `value` stands for others, as inside of `torch.func.vmap`."""
+    wrapped = torch._C._functorch.is_functorch_wrapped_tensor
+    return any(wrapped(tensor) for tensor in tensors_of(value).values())
 
 
 def versions_of(value: Any) -> tuple[int, ...]:

@@ -6,6 +6,7 @@ import copy
 import io
 import math
 import pickle
+import weakref
 
 import pytest
 import torch
@@ -84,7 +85,42 @@ def test_a_gradient_that_is_not_finite_in_the_last_step_is_noticed() -> None:
             watch.step(loss, target=y)
     replay = watch.observation.replay
     assert replay is not None
-    assert [one.step for one in replay.batches] == [39, 38]
+    assert [one.step for one in replay.batches] == [39]  # a bad one before it would have shown
+
+
+@pytest.mark.parametrize("told", [{}, {"score": 0.5}])
+def test_a_batch_whose_loss_is_finite_is_kept_for_one_step_more(told: dict[str, float]) -> None:
+    model = network()
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+    batches: list[weakref.ref[Tensor]] = []
+    with ss.watch(model, optimizer) as watch:
+        for step in range(40):
+            x, y = batch(step)
+            batches.append(weakref.ref(x))
+            loss = F.cross_entropy(model(x), y)
+            optimizer.zero_grad()
+            loss.backward()
+            optimizer.step()
+            looking = watch.looking
+            watch.step(loss, target=y, **told)
+            del x, y, loss
+            kept = [at for at, one in enumerate(batches) if one() is not None]
+            assert looking or kept == [step]
+
+
+def test_what_a_transformed_network_was_called_with_is_not_kept() -> None:
+    model = network()
+    recorder, inputs = ReplayRecorder({"": model}, 0.02), batch(0)[0]
+    recorder.listen()
+    with torch.no_grad():
+        torch.func.vmap(model)(inputs)
+    torch.func.vmap(model)(inputs)
+    model(inputs)
+    recorder.silence()
+    recorder.end_step(0, None)
+    replay = recorder.stop()
+    assert replay is not None
+    assert [call.args[0] is inputs for one in replay.batches for call in one.calls] == [True]
 
 
 def test_batches_that_are_too_large_are_not_kept(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -184,7 +184,7 @@ def standardized_table(
     if not given and case.part("train") is None and case.observation.sketch.rows_are_samples():
         x, y = _each_once(x, y)
     chosen = spread_indices(len(x), rows)
-    flat = x[chosen].flatten(1).double()
+    flat = x[chosen].reshape(len(chosen), -1).double()  # also of one number a sample, [N]
     if len(flat) < 15 or flat.shape[1] > MAX_COLUMNS or not bool(flat.isfinite().all()):
         return None
     spread = flat.std(0, correction=0)

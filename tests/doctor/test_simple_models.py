@@ -204,3 +204,10 @@ def test_samples_that_were_kept_again_are_no_others() -> None:
     assert once is not None
     assert once < 0.6  # of noise as large as the slope
     assert simple_models.simple_model_score(watched) == pytest.approx(once)
+
+
+def test_one_number_a_sample_is_a_column() -> None:
+    x = torch.linspace(0, 6, 60)
+    assert simple_models.simple_model_score(case_of(x, x.sin()[:, None])) == pytest.approx(
+        simple_models.simple_model_score(case_of(x[:, None], x.sin()[:, None])) or 0.0
+    )

@@ -49,6 +49,7 @@ EXPLAINS = (
     "optimizer_setting",
     "representation_collapsed",
     "input_not_used",
+    "weight_decay_too_strong",
 )
 TINY = 0.02  # largest number, if all are as small
 LARGE = 6.0  # root mean square; standardised inputs have 1, pixels of 0 to 1 about .3

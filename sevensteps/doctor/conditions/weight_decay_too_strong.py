@@ -41,6 +41,7 @@ EXPLAINS = (
     "symmetric_units",
 )
 PULL = 0.5  # of the gradient's
+STRONG = 0.05  # a decay that is meant to be no such; usual ones are .01 at most
 SHRUNK = 0.6  # of the weights' first length
 NOTHING = 0.1  # of it, that a penalty leaves
 CHANCE = 0.1  # skill
@@ -69,8 +70,8 @@ def examine(case: Case) -> Finding | None:
     sizes = _lengths(looks, names)
     shrunk = sizes[-1] / sizes[0] if sizes[0] > 0 else math.nan
     decoupled = optimizer_name(case) == "AdamW"
-    strong = median(pulls) > PULL or (decoupled and (case.lr or 0) * decay * case.steps > 1)
-    if not strong or not shrunk < SHRUNK:
+    takes_all = decoupled and (case.lr or 0) * decay * case.steps > 1
+    if not (takes_all or median(pulls) > PULL) or not shrunk < SHRUNK:
         return None
     weaker = f"{decay / 100:.1g}"
     name = optimizer_name(case).lower()
@@ -107,7 +108,8 @@ def examine(case: Case) -> Finding | None:
                 f"a weight decay of {weaker} or less",
             )
         ],
-        {},
+        # as strong a decay is none beside gradients of any inputs
+        {"apart_from": ["inputs_unscaled"]} if takes_all or decay >= STRONG else {},
         None,
     )
 

@@ -1,6 +1,6 @@
 """Whether a network answers better than one that ignores its inputs, as far as that can be told: by
-its score, by its loss, by what the same loss is worth with one answer for all inputs, or by
-`other_scores`.
+its score, by its loss, by what the same loss is worth with one answer for all inputs, by
+`other_scores`, or by answers that have nothing to do with the targets.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ import torch
 from torch import Tensor
 
 from sevensteps.doctor.case import Case, Pair, targets_of
+from sevensteps.doctor.dependence import CHANCE, answers_and_targets
 from sevensteps.doctor.measures import (
     final_loss,
     is_short,
@@ -74,7 +75,10 @@ def compare_with_chance(case: Case) -> list[ChanceComparison]:
         places_in_batch(case),
         reported_score(case),
     )
-    return [comparison for comparison in others if comparison is not None]
+    known = [comparison for comparison in others if comparison is not None]
+    if not known and (unrelated := _unrelated_answers(case)) is not None:
+        return [unrelated]
+    return known
 
 
 def is_at_chance(comparisons: list[ChanceComparison]) -> bool:
@@ -140,11 +144,34 @@ def compare_loss(case: Case) -> ChanceComparison | None:
         or ignorant < 1e-6
         or len(terms) > 1
         or not math.isfinite(end)
-        or (identified := case.identified_loss) is None
-        or not 0.5 < identified.scale < 2  # a sum, or a part of a mean
     ):
         return None
-    return ChanceComparison("loss", end, ignorant, "its last steps", end < LOSS * ignorant)
+    identified = case.identified_loss
+    if identified is not None and not 0.5 < identified.scale < 2:  # a sum, or a part of a mean
+        return None
+    # without it the ignorant loss is that of a call: its outputs may be slopes, and its answers
+    # may be few, so that only what is no better at all counts
+    better = end < (EXACT if identified is None else LOSS) * ignorant
+    return ChanceComparison("loss", end, ignorant, "its last steps", better)
+
+
+def _unrelated_answers(case: Case) -> ChanceComparison | None:
+    """Answers that have nothing to do with the targets, of a loss of which nothing else is known;
+    None where they have: what an untrained network answers depends on the targets, too.
+    """
+    if case.skill is not None or case.bootstrapped:
+        return None
+    apart = answers_and_targets(case)
+    if apart is None or apart > CHANCE:
+        return None
+    return ChanceComparison(
+        "dependence of answers and targets, in standard deviations of shuffled pairs",
+        apart,
+        CHANCE,
+        "training samples",
+        False,
+        "what is no chance",
+    )
 
 
 def _fitted_loss(

@@ -5,11 +5,11 @@ neighbours, without any network: where targets follow from inputs, samples that 
 agree more often than chance. Judged against the spread of that agreement for shuffled targets, and
 only where neither the network nor a simple model does better than guessing, and a linear model
 explains no more of all targets than chance has it. Of rare classes all samples are compared, not
-their share. Source: Zhang et al. 2017, Understanding deep learning requires rethinking
-generalization. And exactly, where the training data are known: rows
-that were fed with another target than these data have for them. Of losses over rows: whether
-output and target were laid out in the same order. Of masks: whether each is most like
-its picture where it lies on it.
+their share. Without a score the network's answers have to be at chance in another measure. Source:
+Zhang et al. 2017, Understanding deep learning requires rethinking generalization. And exactly,
+where the training data are known: rows that were fed with another target than these data have for
+them. Of losses over rows: whether output and target were laid out in the same order. Of masks:
+whether each is most like its picture where it lies on it.
 
 Remedies: check that inputs and targets are read, sorted and split together. Silent on: small
 data, or few samples but for one class; a network or a simple model that beats guessing by a tenth
@@ -30,6 +30,7 @@ from sevensteps.doctor.case import Case, Pair, targets_of
 from sevensteps.doctor.fed_data import comparison
 from sevensteps.doctor.finding import Finding, Measure, Remedy
 from sevensteps.doctor.kind_of_task import class_indices
+from sevensteps.doctor.learning import judge
 from sevensteps.doctor.measures import learned_enough, significant
 from sevensteps.doctor.overlay import overlay
 from sevensteps.doctor.simple_models import nearest_samples, simple_model_score, standardized_table
@@ -194,12 +195,23 @@ def _fed_apart(case: Case) -> Finding | None:
 def _unrelated(case: Case) -> Finding | None:
     if case.before_training or case.task not in ("binary", "multiclass", "regression"):
         return None
-    if not case.loss_is_error:
-        return None  # then the targets need not be answers to the inputs
     reached = case.scores.get("valid", case.scores.get("train"))
     chance = case.baseline_score
-    if reached is None or chance is None or reached - _most_by_chance(case) > 0.1 * (1 - chance):
+    if reached is None or not case.loss_is_error:
+        judgement = judge(case)
+        if judgement.verdict != "chance" or not judgement.had_time:
+            return None  # then the targets need not be answers to the inputs
+        said = "; ".join(map(str, judgement.comparisons))
+        measures = [
+            Measure(one.measure, significant(one.reached), f"beyond {one.ignorant:.3g}", one.of)
+            for one in judgement.comparisons
+        ]
+    elif chance is None or reached - _most_by_chance(case) > 0.1 * (1 - chance):
         return None
+    else:
+        said = f"{reached:.3g}, where guessing reaches {chance:.3g}"
+        of = "validation, else training"
+        measures = [Measure("score", significant(reached), f"above {chance:.3g}", of)]
     table = standardized_table(case, ROWS_COMPARED, _with_rare_ones(case))
     if table is None or len(table[0]) < SAMPLES:
         return None
@@ -213,7 +225,7 @@ def _unrelated(case: Case) -> Finding | None:
     if chance_of_relation is not None and _together(agreement, chance_of_relation) < BY_CHANCE:
         return None  # weakly, or of a rare class
     simple = simple_model_score(case)
-    if simple is not None and simple - chance > 0.1 * (1 - chance):
+    if simple is not None and chance is not None and simple - chance > 0.1 * (1 - chance):
         return None
     return Finding(
         "labels_unrelated",
@@ -222,10 +234,8 @@ def _unrelated(case: Case) -> Finding | None:
         0.85,
         "Samples that lie next to each other agree in their targets no more than shuffled "
         f"targets would ({agreement:.1f} standard "
-        "deviations from chance), and what the network has learned does not carry over "
-        f"({reached:.3g}, where guessing reaches "
-        f"{chance:.3g}). Inputs and targets were probably shuffled or sorted apart from each "
-        "other.",
+        f"deviations from chance), and what the network has learned does not carry over ({said}). "
+        "Inputs and targets were probably shuffled or sorted apart from each other.",
         [
             Measure(
                 "agreement of nearest neighbours, in standard deviations from chance",
@@ -233,9 +243,7 @@ def _unrelated(case: Case) -> Finding | None:
                 f"above {SIGMAS:g}",
                 f"{SHUFFLES} shuffles",
             ),
-            Measure(
-                "score", significant(reached), f"above {chance:.3g}", "validation, else training"
-            ),
+            *measures,
         ],
         [
             Remedy(

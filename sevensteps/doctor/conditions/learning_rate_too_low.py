@@ -3,9 +3,10 @@
 The slope still points the same way. Measured: the path, not the number: all steps together moved
 the weights by little of their own length; or steps · rate · λ_max, by Lanczos, is so small that not
 even the steepest direction has been gone down; or the loss still falls in a nearly straight line
-far from its goal, while the curvature would allow a rate many times as large. Closed form: stable
-below 2/λ_max, and down by 1/e in 1 / (rate · λ) steps. A warm-up that never ends: the schedule only
-raised the rate, and left off far below the one that it works towards (`initial_lr`).
+far from its goal, while the curvature would allow a rate many times as large. Whatever the loss
+measures: the weights are near where they were drawn, and nothing says that it learned. Closed form:
+stable below 2/λ_max, and down by 1/e in 1 / (rate · λ) steps. A warm-up that never ends: the
+schedule only raised the rate, and left off far below the one that it works towards (`initial_lr`).
 
 Remedies: a rate several times as high, as far as the curvature or the way still to go allows;
 `adam(lr=0.001)`, whose steps do not depend on how small the gradients are. Silent on: a rate
@@ -22,6 +23,9 @@ from itertools import pairwise
 
 from sevensteps.doctor.case import Case
 from sevensteps.doctor.finding import Finding, Measure, Remedy
+from sevensteps.doctor.gradient_use import known_to_learn
+from sevensteps.doctor.hardly_moved import hardly_moved
+from sevensteps.doctor.learning import judge
 from sevensteps.doctor.measures import (
     ADAPTIVE,
     SHORT_PATH,
@@ -52,6 +56,7 @@ FAR_BELOW = 100.0  # times the rate that would be stable: whatever the steps, it
 LINE = -0.95  # correlation of the loss with the step
 WARM = 0.3  # of the rate that a warm-up works towards
 BEGUN = 0.05  # of the way from chance to perfect
+GOOD = 0.9  # of it, where nobody asks how the weights came there
 MOST_ADAPTIVE = 0.05  # a rate that Adam and the like could be meant to reach
 
 
@@ -75,7 +80,7 @@ def examine(case: Case) -> Finding | None:
     path = path_of_steps(case)
     weak = not learned_enough(case, 0.3)
     usual = PATH_ADAPTIVE if optimizer_name(case) in ADAPTIVE else PATH
-    short = weak and path < usual
+    short = (weak and path < usual) or _left_as_drawn(case)
     falls = (loss_still_falls(case) or _steady(case)) and end > 0.25 * first
     straight = falls and loss_is_straight(case)
     behind = weak or worse_than_simple_model(case, 0.1 if learned_enough(case, 0.8) else 0.05)
@@ -148,6 +153,14 @@ def examine(case: Case) -> Finding | None:
         {},
         None,
     )
+
+
+def _left_as_drawn(case: Case) -> bool:
+    """Whether the weights are near where they were drawn, and nothing says that this was enough."""
+    if known_to_learn(case, GOOD) or not hardly_moved(case):
+        return False
+    told = case.skill is not None or case.loss_is_error
+    return told or judge(case).verdict != "learns"
 
 
 def _too_few(case: Case, room: Room) -> bool:

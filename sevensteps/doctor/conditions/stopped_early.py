@@ -7,7 +7,8 @@ moved the weights.
 
 Or each sample was seen two or three times at most, the loss is lower in the last passes than in the
 first, and a smooth function of the same inputs does far better, or a copy that is trained on for as
-many steps again.
+many steps again. Of any loss: a few steps of the usual length left the weights near where they were
+drawn, or the network at chance, and nothing else was found.
 
 Remedies: more steps, until the loss is level; where the curvature leaves room for it, a larger
 rate, which gets as far in as many steps. Silent on: a short training that has learned most of it;
@@ -22,6 +23,9 @@ from statistics import fmean
 from sevensteps.doctor.case import Case, targets_of
 from sevensteps.doctor.collapse import collapse
 from sevensteps.doctor.finding import Finding, Measure, Remedy
+from sevensteps.doctor.gradient_use import known_to_learn
+from sevensteps.doctor.hardly_moved import hardly_moved
+from sevensteps.doctor.learning import judge
 from sevensteps.doctor.measures import (
     final_loss,
     first_loss,
@@ -47,6 +51,7 @@ PASSES = 3.5  # over the data, up to which a training may be too short
 LOWER = 0.85  # of the loss in the first third, that the last third is below
 AHEAD = 0.15  # of the score, of a smooth function
 LEARNED = 0.8  # skill, of which nobody asks for more
+BEGUN, ENOUGH = 0.5, 0.6  # of the weights' length that all steps led; of the way to perfect
 GAIN = 0.1  # of the score, by as many steps again
 FLAT = 0.02  # of the loss of an answer that ignores the input, within which nothing is learned
 
@@ -62,26 +67,21 @@ def examine(case: Case) -> Finding | None:
     if not sure and not (ended and worse_than_simple_model(case, 0.1)):
         unsure = (ended or few) and case.skill is not None and case.skill < LEARNED
         more = more_steps(case) if unsure else None
-        if more is None or more.after - more.before < GAIN:
-            return None
+        gains = more is not None and more.after - more.before >= GAIN
+        if not gains:
+            if not (_is_at_chance_yet(case) or (more is None and _has_hardly_begun(case))):
+                return None
+            more = None
     score = case.scores.get("train")
     return Finding(
         "stopped_early",
         STEP,
         "warning",
         0.7 if more else 0.65 if sure else 0.5,
-        f"After {case.steps:,} steps the "
+        f"After {case.steps:,} steps {_state(case, falls)}, the loss went from "
+        f"{first_loss(case):.3g} to {final_loss(case):.3g}: the training was stopped too early."
         + (
-            "loss was still falling steadily"
-            if falls
-            else "weights were still near their start"
-            if is_short(case)
-            else "samples had been seen a few times only"
-        )
-        + f", the loss went from {first_loss(case):.3g} to {final_loss(case):.3g}: the training "
-        "was stopped too early."
-        + (
-            f" A copy that was trained on for {more.steps:,} steps came from a validation score of "
+            f" A copy that was trained on for {more.steps:,} steps came from a {more.of} score of "
             f"{more.before:.3g} to {more.after:.3g}."
             if more
             else ""
@@ -111,6 +111,38 @@ def examine(case: Case) -> Finding | None:
         {},
         None,
     )
+
+
+def _state(case: Case, falls: bool) -> str:
+    """What shows that it was too early."""
+    if falls:
+        return "the loss was still falling steadily"
+    if is_short(case):
+        return "the weights were still near their start"
+    if _few_passes(case):
+        return "the samples had been seen a few times only"
+    said = "; ".join(map(str, judge(case).comparisons))
+    return f"the network answered no better than one that ignores its inputs ({said})"
+
+
+def _is_at_chance_yet(case: Case) -> bool:
+    """Whether the network is at chance after so few steps that it need not have learned anything,
+    and nothing else was found that says why.
+    """
+    if any(finding.severity != "info" for finding in case.findings):
+        return False
+    judgement = judge(case)
+    return judgement.verdict == "chance" and not judgement.had_time
+
+
+def _has_hardly_begun(case: Case) -> bool:
+    """Whether a few steps of the usual length left the weights near where they were drawn, and
+    nothing says that this was enough: of any loss, and where no score can be asked for.
+    """
+    if known_to_learn(case, ENOUGH) or not is_short(case) or not hardly_moved(case, BEGUN):
+        return False
+    told = case.skill is not None or case.loss_is_error
+    return told or judge(case).verdict != "learns"
 
 
 def _few_passes(case: Case) -> bool:

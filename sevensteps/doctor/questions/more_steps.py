@@ -5,10 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import torch
-from torch import Tensor
 
-from sevensteps.doctor.asking import only_tensor
-from sevensteps.doctor.case import Case, failure_text
+from sevensteps.doctor.asking import ask
+from sevensteps.doctor.case import Case, Pair, failure_text, targets_of
 from sevensteps.doctor.questions.asker import work_of
 from sevensteps.observe.structure import rows, sample_count
 
@@ -21,28 +20,29 @@ OPTIMIZERS = ("SGD", "Adam", "AdamW", "RMSprop", "Adagrad", "NAdam", "RAdam", "A
 
 @dataclass(frozen=True)
 class MoreSteps:
-    """The validation score as it is, and that of a copy after so many more `steps`."""
+    """The score as it is, and that of a copy after so many more `steps`: on the validation data, or
+    without any on the training data (`of`).
+    """
 
     before: float
     after: float
     steps: int
+    of: str = "validation"
 
 
 def more_steps(case: Case) -> MoreSteps | None:
     """Train a copy on with the same loss, batch, rate and kind of optimizer; None where the data,
     the loss or a score are not known, or where it would take long.
     """
-    train, valid = case.part("train"), case.part("valid")
+    train, part = case.part("train"), "train" if case.part("valid") is None else "valid"
+    judged, before = case.part(part), case.scores.get(part)
     batch = max((look.batch for look in case.looks), default=0)
     name = str(case.facts.groups[0]["optimizer"]) if case.facts.groups else ""
-    if train is None or valid is None or case.loss is None or not case.lr or batch < 1:
+    if train is None or judged is None or before is None or case.network is None:
         return None
-    if only_tensor(train[0]) is None or only_tensor(train[1]) is None or name not in OPTIMIZERS:
+    if case.loss is None or not case.lr or batch < 1 or name not in OPTIMIZERS:
         return None
     steps = min(TIMES * case.steps, MAX_STEPS)
-    before = case.scores.get("valid")
-    if before is None or case.network is None:
-        return None
     if 3 * work_of(case.network, train[0]) * batch * steps > WORK:
         return None
     with case.network_copy(training=True) as network:
@@ -52,21 +52,22 @@ def more_steps(case: Case) -> MoreSteps | None:
             optimizer = getattr(torch.optim, name)(network.parameters(), lr=case.lr)
             _train(network, optimizer, case, train, batch, steps)
             network.eval()
-            some = torch.arange(min(sample_count(valid[0]), SAMPLES))
+            some = torch.arange(min(sample_count(judged[0]), SAMPLES))
             with torch.no_grad():
-                answer = case.answer_in(network(rows(valid[0], some)))
-            after = case.score(answer, only_tensor(rows(valid[1], some)))
+                answer = case.answer_in(ask(network, rows(judged[0], some)))
+            after = case.score(answer, targets_of((None, rows(judged[1], some))))
         except Exception as failure:
             case.not_judged.append(("more steps", failure_text(failure)))
             return None
-    return None if after is None else MoreSteps(before, after, steps)
+    named = "training" if part == "train" else "validation"
+    return None if after is None else MoreSteps(before, after, steps, named)
 
 
 def _train(
     network: torch.nn.Module,
     optimizer: torch.optim.Optimizer,
     case: Case,
-    train: tuple[Tensor, Tensor],
+    train: Pair,
     batch: int,
     steps: int,
 ) -> None:
@@ -79,7 +80,7 @@ def _train(
             if len(chosen) < batch:
                 chosen = torch.cat([chosen, torch.randperm(sample_count(x), generator=order)])
             few, chosen = chosen[:batch], chosen[batch:]
-            output = network(rows(x, few))
+            output = ask(network, rows(x, few))
             answer = output if case.loss_fn is not None else case.answer_in(output)
             optimizer.zero_grad()
             case.loss(answer, rows(y, few)).mean().backward()  # type: ignore[arg-type]

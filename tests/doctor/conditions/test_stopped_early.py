@@ -39,3 +39,25 @@ def test_few_passes_over_data_that_have_more_to_tell(
                 watch.step(loss, target=target[rows])
     finding = examine(watch.diagnose(train=(X, target), loss_fn=F.mse_loss).case)
     assert (finding is not None) == named
+
+
+@pytest.mark.parametrize(("steps", "named"), [(15, True), (300, False)])
+def test_a_network_at_chance_that_had_no_time_yet(steps: int, named: bool) -> None:
+    # classes of words at places, of which no simple model is asked
+    generator = torch.Generator().manual_seed(2)
+    words = torch.randint(0, 12, (400, 6), generator=generator)
+    classes = words[:, :1].sum(1) % 4
+    torch.manual_seed(0)
+    network = nn.Sequential(nn.Embedding(12, 16), nn.Flatten(), nn.Linear(96, 32), nn.ReLU())
+    network.append(nn.Linear(32, 4))
+    optimizer = torch.optim.Adam(network.parameters(), lr=5e-4 if named else 5e-3)
+    with ss.watch(network, optimizer) as watch:
+        for _ in range(steps):
+            rows = torch.randperm(400, generator=generator)[:40]
+            loss = F.cross_entropy(network(words[rows]), classes[rows])
+            optimizer.zero_grad()
+            loss.backward()
+            optimizer.step()
+            watch.step(loss, target=classes[rows])
+    diagnosis = watch.diagnose(train=(words, classes))
+    assert ("stopped_early" in [f.condition for f in diagnosis.findings]) is named

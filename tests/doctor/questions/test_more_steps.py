@@ -58,7 +58,44 @@ def test_a_training_that_has_learned_is_not_trained_on() -> None:
     assert examine(trained(40, 5e-3)) is None
 
 
-def test_without_validation_data_nothing_is_said() -> None:
+def test_without_validation_data_those_of_the_training_are_asked() -> None:
     case = trained(2)
     case.hand_over("valid", None)
+    answers = more_steps(case)
+    assert answers is not None
+    assert answers.of == "training"
+    assert answers.after > answers.before + 0.1
+    case.hand_over("train", None)
     assert more_steps(case) is None
+
+
+class Sum(nn.Module):
+    """Adds up what two inputs say."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.of = nn.ModuleList(
+            nn.Sequential(nn.Linear(3, 48), nn.ReLU(), nn.Linear(48, 4)) for _ in range(2)
+        )
+
+    def forward(self, a: torch.Tensor, b: torch.Tensor) -> torch.Tensor:
+        answer: torch.Tensor = self.of[0](a) + self.of[1](b)
+        return answer
+
+
+def test_a_network_of_several_inputs_is_trained_on() -> None:
+    torch.manual_seed(0)
+    network, y = Sum(), (X[:, 0] > 0).long() + 2 * (X[:, 3] > 0).long()
+    optimizer = torch.optim.Adam(network.parameters(), lr=1e-3)
+    with ss.watch(network, optimizer) as watch:
+        for rows in torch.randperm(900).split(60):
+            loss = F.cross_entropy(network(X[rows, :3], X[rows, 3:]), y[rows])
+            optimizer.zero_grad()
+            loss.backward()
+            optimizer.step()
+            watch.step(loss, target=y[rows])
+    diagnosis = watch.diagnose(train=((X[:, :3], X[:, 3:]), y))
+    answers = more_steps(diagnosis.case)
+    assert answers is not None
+    assert answers.after > answers.before + 0.1
+    assert "stopped_early" in [f.condition for f in diagnosis.findings]

@@ -38,6 +38,8 @@ def order_of(name: str, output: Any, target: Any) -> dict[str, Any]:
     if not isinstance(output, Tensor) or not isinstance(target, Tensor) or not output.numel():
         return {}
     per_class = name in PER_CLASS and output.ndim > 1
+    if per_class and _is_of_features(output) and _layout(target) is None:
+        return {}  # as most are
     places = _some_places(tuple(output.shape), 1 if per_class else None)
     stages = list(_undone(tuple(output.shape), places, output.grad_fn))
     found: dict[str, Any] = {}
@@ -47,6 +49,12 @@ def order_of(name: str, output: Any, target: Any) -> dict[str, Any]:
     if rows == target.numel() and (pairs := _pairs_apart(stages, target)) is not None:
         found["order.rows"] = [list(shape) for shape in pairs]
     return found
+
+
+def _is_of_features(output: Tensor) -> bool:
+    """Whether a layer has just computed the classes of each answer as its features."""
+    name = "" if output.grad_fn is None else operation_name(output.grad_fn)
+    return name.startswith(FEATURES_LAST if output.ndim == 2 else FEATURES_SECOND)
 
 
 def _some_places(shape: tuple[int, ...], classes: int | None) -> Tensor:
@@ -113,7 +121,11 @@ def _signed(number: int) -> int:
 
 
 def _coordinates(places: Tensor, shape: tuple[int, ...]) -> list[Tensor]:
-    return list(torch.unravel_index(places, shape)) if shape else []
+    axes = []
+    for size in reversed(shape):
+        axes.append(places % size)
+        places = places // size
+    return axes[::-1]
 
 
 def _places(axes: list[Tensor], shape: tuple[int, ...]) -> Tensor:
@@ -140,20 +152,21 @@ def _mixes_classes(stages: list[Stage]) -> tuple[int, ...] | None:
         if name.startswith(FEATURES_SECOND)
         else None
     )
+    counts, spans = [], []  # of each axis, by row: how many of its places there are, and how far
+    for axis in _coordinates(places, shape):
+        ordered = axis.sort(1).values
+        counts.append((1 + (ordered[:, 1:] != ordered[:, :-1]).sum(1)).tolist())
+        spans.append((ordered[:, -1] - ordered[:, 0]).tolist())
     mixed = 0
-    for row in places:
-        varying = {
-            axis: values.unique()
-            for axis, values in enumerate(_coordinates(row, shape))
-            if len(values.unique()) > 1
-        }
-        if not varying or set(varying) == {features}:
+    for count, span in zip(zip(*counts, strict=True), zip(*spans, strict=True), strict=True):
+        varying = [axis for axis, different in enumerate(count) if different > 1]
+        if not varying or varying == [features]:
             continue
         # a choice among all places, as a pointer makes it, or heads that were joined
-        whole = all(len(values) == shape[axis] for axis, values in varying.items())
-        product = math.prod(len(values) for values in varying.values()) == len(row)
-        ((_, one), *more) = varying.items()
-        run = features is None and not more and int(one[-1] - one[0]) == len(one) - 1
+        whole = all(count[axis] == shape[axis] for axis in varying)
+        product = math.prod(count) == places.shape[1]
+        (one, *more) = varying
+        run = features is None and not more and span[one] == count[one] - 1
         if not (whole and product) and not run:
             mixed += 1
     return shape if mixed > len(places) / 2 else None

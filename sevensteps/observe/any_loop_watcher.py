@@ -29,8 +29,8 @@ from sevensteps.observe.watched_networks import WatchedNetwork, optimizers_of, w
 
 QUIET_STEPS = 256  # that are planned ahead
 # of steps that are passed, two in so many are timed; what one takes that is not, about
-PASSED_IN_A_ROW, PASS_SECONDS = 32, 2e-6
-USUAL_WEIGHT = 0.1  # of the step before in the time that a step usually takes
+PASSED_IN_A_ROW, PASS_SECONDS = 128, 2e-6
+USUAL_WEIGHT = 0.2  # of the step before in the time that a step usually takes
 
 
 class AnyLoopWatcher:
@@ -209,26 +209,34 @@ class AnyLoopWatcher:
         if self.schedule.is_due(step):
             self._arm()
             return
-        self._recorders.replay.listen()
-        listened = self._recorders.data.is_due(step)
+        replay, data = self._recorders.replay, self._recorders.data
+        replay.listen()
+        replay.evaluated = self._evaluates
+        listened = data.is_due(step)
         if listened:
-            self._recorders.data.listen()
+            data.listen()
+        if replay.listening:
+            evaluations = None  # these are noticed on the way
         noticed = evaluations is not None and evaluations.is_due(step)
         if noticed and evaluations is not None:
             evaluations.listen()
         if listened:
             return
         self._quiet, self._timed_from, self._quiet_until = True, step, step + 1
-        self._passed.begin(step, self._recorders.account, self._recorders.replay)
+        self._passed.begin(step, self._recorders.account, replay)
         if not noticed:
-            until = min(self.schedule.next_step, step + QUIET_STEPS)
-            busy = (
-                s
-                for s in range(step + 1, until)
-                if self._recorders.data.is_due(s)
-                or (evaluations is not None and evaluations.is_due(s))
-            )
-            self._quiet_until = next(busy, until)
+            until = data.next_due(step + 1, min(self.schedule.next_step, step + QUIET_STEPS))
+            if evaluations is not None:
+                until = next(filter(evaluations.is_due, range(step + 1, until)), until)
+            self._quiet_until = until
+
+    def _evaluates(
+        self, network: str, module: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]
+    ) -> None:
+        """A network runs without gradients, before the forward pass of the step that goes on."""
+        evaluations = self._recorders.evaluations
+        if evaluations is not None and evaluations.is_due(self.step_number):
+            evaluations.recorder.network_evaluates(network, module, args, kwargs)
 
     def _arm(self) -> None:
         began, recorders = time.perf_counter(), self._recorders
@@ -284,7 +292,7 @@ class AnyLoopWatcher:
         more is better. Raises `ArgumentError` for a loss of several numbers, and outside `with` or
         `start()` … `stop()`.
         """
-        if self._quiet and parts is None and score is None:
+        if self._quiet and not parts and score is None:
             try:
                 if self._pass_step(loss, target):
                     return

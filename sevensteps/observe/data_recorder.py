@@ -61,6 +61,13 @@ class DataRecorder(StepRecorder):
         """Whether to note the data of `step` though nobody looks at it."""
         return self._may_listen and (step // STRETCH * GOLDEN_RATIO) % 1 < self.share
 
+    def next_due(self, step: int, until: int) -> int:
+        """The first step from `step` on, and before `until`, that is due; else `until`."""
+        for stretch in range(step // STRETCH, -(-until // STRETCH)) if self._may_listen else ():
+            if (stretch * GOLDEN_RATIO) % 1 < self.share:
+                return max(step, stretch * STRETCH)
+        return until
+
     @property
     def listening(self) -> bool:
         """Whether the step that runs is one that is noted, but not looked at."""

@@ -54,12 +54,15 @@ class PassedSteps:
 
     def note(self, loss: Any, target: Any) -> bool:
         """A step has ended. False, and nothing noted, for a loss that is no number in memory."""
-        if type(loss) is not Tensor or not loss.is_cpu:
+        if type(loss) is float:
+            number = loss
+        elif type(loss) is not Tensor or not loss.is_cpu:
             return False
-        try:
-            number = loss.item()
-        except RuntimeError:  # it is of several numbers
-            return False
+        else:
+            try:
+                number = loss.item()
+            except RuntimeError:  # it is of several numbers
+                return False
         losses, versions = self.losses, self._versions
         losses.append(number)
         passed = len(losses)

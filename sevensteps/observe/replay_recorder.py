@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -31,7 +31,7 @@ any_autocast, grad_enabled = torch._C._is_any_autocast_enabled, torch.is_grad_en
 graph_task = torch._C._current_graph_task_id  # -1: no backward pass is running
 # copies are more frequent at first: a step comes after at most one in so many of the steps so far
 EARLY = 8
-COPY, COPY_TENSOR, COPY_NUMBER, BUDGET_SHARE = 6e-6, 1e-6, 8e-10, 0.1
+COPY, COPY_TENSOR, COPY_NUMBER, BUDGET_SHARE = 3e-5, 1e-6, 8e-10, 0.1
 
 
 @dataclass(frozen=True)
@@ -99,7 +99,8 @@ class ReplayRecorder(StepRecorder):
     """Keeps the batches that may be those of the first bad step, and two copies of the parameters,
     into `replay` from that step on.
 
-    `networks` are what the loop calls, by name. In steps that nobody looks at, it listens from
+    `networks` are what the loop calls, by name; `evaluated` is told of their calls without
+    gradients that come before a step's own. In steps that nobody looks at, it listens from
     `listen()` to `silence()`, through what PyTorch calls in a module's place: less than a hook
     costs, and not part of the module when it is saved or copied.
     """
@@ -107,6 +108,7 @@ class ReplayRecorder(StepRecorder):
     def __init__(self, networks: Mapping[str, nn.Module], budget: float) -> None:
         super().__init__()
         self.replay: Replay | None = None
+        self.evaluated: Callable[..., None] | None = None
         self._networks, self._budget = networks, budget
         # of the step that goes on: the parts of a `NetworkCall` for each call; (step, calls,
         # target) of the step that has ended last, and of the one before it where the last one's
@@ -162,6 +164,11 @@ class ReplayRecorder(StepRecorder):
             for name, module in self._networks.items()
             if vars(module).get("_compiled_call_impl") is None
         ]
+
+    @property
+    def listening(self) -> bool:
+        """Whether all calls of the networks are noted."""
+        return bool(self._wrappers) and len(self._wrappers) == len(self._networks)
 
     def silence(self) -> None:
         """Listen no longer. May be called at any time."""
@@ -286,6 +293,11 @@ class _CallNote(CallWrapper):
                     elif not is_transformed():
                         self.recorder.note_call(self.name, self.module, args, kwargs)
             except Exception as failure:  # the training goes on
+                self.recorder.failed(failure)
+        elif not self.calls and self.recorder.evaluated is not None and not is_transformed():
+            try:
+                self.recorder.evaluated(self.name, self.module, args, kwargs)
+            except Exception as failure:
                 self.recorder.failed(failure)
         return self.module._call_impl(*args, **kwargs)
 

@@ -82,6 +82,10 @@ def test_steps_are_noted_in_stretches_all_over_an_epoch() -> None:
     starts = {step // STRETCH for step in due}
     assert len(due) == STRETCH * len(starts)
     assert {step % 50 for step in due} == set(range(50))
+    later = [recorder.next_due(step, 10_000) for step in range(9_000)]
+    assert later == [next(s for s in due if s >= step) for step in range(9_000)]
+    assert recorder.next_due(due[-1] + 1, 10_000) == 10_000
+    assert recorder.next_due(due[5], due[5]) == due[5]
     recorder.set_step_seconds(1e-5)
     fewer = [step for step in range(10_000) if recorder.is_due(step)]
     assert 0 < len(fewer) < len(due) / 4

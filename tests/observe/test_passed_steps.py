@@ -75,7 +75,13 @@ def test_it_pauses_when_asked_to_and_when_a_loss_is_not_finite() -> None:
     assert noted.pauses == [3, 4]
 
 
-@pytest.mark.parametrize("loss", [1.5, torch.ones(2), nn.Parameter(torch.ones(()))])
+def test_a_loss_may_be_a_number() -> None:
+    noted = Noted()
+    assert noted.passed.note(1.5, None)
+    assert noted.passed.losses == [1.5]
+
+
+@pytest.mark.parametrize("loss", [1, torch.ones(2), nn.Parameter(torch.ones(()))])
 def test_what_is_no_number_in_memory_is_left_to_others(loss: object) -> None:
     noted = Noted()
     assert not noted.passed.note(loss, None)

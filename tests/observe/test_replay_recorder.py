@@ -7,6 +7,7 @@ import io
 import math
 import pickle
 import weakref
+from typing import Any
 
 import pytest
 import torch
@@ -106,6 +107,24 @@ def test_a_batch_whose_loss_is_finite_is_kept_for_one_step_more(told: dict[str, 
             del x, y, loss
             kept = [at for at, one in enumerate(batches) if one() is not None]
             assert looking or kept == [step]
+
+
+def test_evaluations_are_told_of_that_come_before_a_steps_own_pass() -> None:
+    model, inputs = network(), batch(0)[0]
+    recorder, told = ReplayRecorder({"own": model}, 0.02), list[Any]()
+    recorder.evaluated = lambda *call: told.append(call)
+    recorder.listen()
+    assert recorder.listening
+    with torch.no_grad():
+        model(inputs)
+    model(inputs)
+    with torch.no_grad():
+        model(inputs)
+    recorder.silence()
+    assert not recorder.listening
+    ((name, module, (x,), kwargs),) = told
+    assert (name, module is model, x is inputs, kwargs) == ("own", True, True, {})
+    assert len(recorder.calls) == 1
 
 
 def test_what_a_transformed_network_was_called_with_is_not_kept() -> None:

@@ -59,6 +59,35 @@ def correlation_led(look: Look) -> tuple[float, float] | None:
     return float(lowered), float(correlation)
 
 
+def led_from_targets(look: Look) -> dict[tuple[str, int], tuple[float, float]]:
+    """Of targets that are numbers, for each output by its path, and each block of its columns that
+    is as wide as the targets, such as the mean in mean and spread: the share of numbers that a step
+    down the gradient moves away from their target, and the mean distance from it.
+    """
+    target = look.target
+    if target is None or not target.is_floating_point() or len(target) < FEW:
+        return {}
+    t = target.double().reshape(len(target), -1)
+    if not bool(t.isfinite().all()) or bool(((t == 0) | (t == 1)).all()):
+        return {}
+    blocks: dict[tuple[str, int], tuple[float, float]] = {}
+    outputs: dict[str, Tensor | None] = dict(look.outputs) or {"": look.output}
+    for path, output in outputs.items():
+        gradient = look.output_gradients.get(path, None if path else look.output_gradient)
+        if output is None or gradient is None or gradient.shape != output.shape:
+            continue
+        if len(output) != len(t) or output.numel() % t.numel():
+            continue
+        os, gs = (v.double().reshape(len(t), -1).split(t.shape[1], 1) for v in (output, gradient))
+        for place, (o, g) in enumerate(zip(os, gs, strict=True)):
+            pull = (o - t) * g
+            pull = pull[pull != 0]
+            if len(pull) >= LEAST:
+                away = float((pull < 0).double().mean())
+                blocks[path, place] = away, float((o - t).abs().mean())
+    return blocks
+
+
 def agreement(look: Look) -> float | None:
     """By how many of their standard deviations the outputs for a class, or for yes, are higher
     where that is right, in a look; the mean over the columns. None where that cannot be told.

@@ -5,7 +5,7 @@ error: of a second head, or of the inner numbers themselves, as hints of a teach
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import permutations
 
 from sevensteps.doctor.case import Case
@@ -22,6 +22,10 @@ LARGER = 300.0  # times the gradient of the other term
 FAR_LARGER = 1000.0  # times, from which a head that learns, but little, is tried alone
 STILL = 0.85  # of the loss at the start, above which the drowned term has hardly moved
 HALF = 0.5  # of it, above which it has not learned where a simple model does far better
+PART_LEFT = 0.2  # of it, above which a head is tried alone that is beside targets so large
+RISEN, FASTER = 1.5, 3.0  # times the loss at the start, and the gradient of the other one
+SERVED = 0.5  # of what it was at the start, that the error of large targets is below
+BESIDE_LARGE = 0.05  # of the score, by which a head is better alone than beside such targets
 WEIGHED_DOWN = 0.3  # of the factor of the larger term
 LARGE_TARGETS = 20.0  # in size
 
@@ -53,7 +57,7 @@ def drowned_head(case: Case, measured: list[tuple[Look, PartGradients]]) -> Find
     if not pairs:
         return None
     worst = max(pairs, key=lambda pair: pair.ratio)
-    small, large = worst.small.own, worst.large.own or worst.large.name
+    small, large = (part.own or part.name for part in (worst.small, worst.large))
     size = _target_size(worst.look, worst.large)
     learned = ""
     if worst.alone is not None:
@@ -75,7 +79,7 @@ def drowned_head(case: Case, measured: list[tuple[Look, PartGradients]]) -> Find
         0.88,
         f"{large} sends {worst.ratio:,.2g} times more gradient into {worst.place} than {small} "
         f"does: {worst.place} learns for {large} alone, and the loss of {small} has come from "
-        f"{worst.losses[0]:.3g} to no more than {worst.losses[1]:.3g}.{learned}",
+        f"{worst.losses[0]:.3g} to no less than {worst.losses[1]:.3g}.{learned}",
         [
             Measure(
                 f"gradient of {large} in {worst.place}, times that of {small}",
@@ -107,7 +111,7 @@ def _drowned(
     """Whether the `large` part of the last full look drowns the `small` one."""
     little, much = last.parts[small], last.parts[large]
     own, other = _term(look, little), _term(look, much)
-    if own is None or other is None or not little.own:
+    if own is None or other is None:
         return None
     if any(purpose_in_loss(term) != "error" for term in (own, other)):
         return None
@@ -119,23 +123,45 @@ def _drowned(
             below, above = lengths[little.name], lengths[much.name]
             ratios.append(above / below if below > 0 else math.nan)
     ratio = median(ratios)
-    if not (math.isfinite(ratio) and ratio >= LARGER and min(ratios) >= LARGER):
+    course = _course(case, own)
+    if not math.isfinite(ratio) or course is None or not course[0] > 0:
         return None
+    start, end = course
+    large_numbers = not on_purpose and _target_size(look, much) > LARGE_TARGETS
+    if large_numbers and ratio >= FASTER and end >= RISEN * start and _is_served(case, other):
+        return _Drowned(little, much, last.place, ratio, course, look)
+    if ratio < LARGER or min(ratios) < LARGER:
+        return None
+    far = ratio >= FAR_LARGER
+    if end < (PART_LEFT if large_numbers and far else HALF) * start:
+        return None
+    drowned = _Drowned(little, much, last.place, ratio, course, look)
+    still = end >= STILL * start
+    if not little.own:  # the same weights answer both
+        return drowned if still and large_numbers else None
+    if on_purpose or not much.own:
+        alone = trained_alone(case, own.output) if still else None
+    elif still or (end >= HALF * start and worse_than_simple_model(case, 0.2)):
+        return drowned
+    else:
+        alone = trained_alone(case, own.output) if far else None
+    better = BESIDE_LARGE if large_numbers and far else BETTER_ALONE
+    if alone is None or alone.after - alone.before < better:
+        return None
+    return replace(drowned, alone=alone)
+
+
+def _course(case: Case, own: LossTerm) -> tuple[float, float] | None:
+    """The value of a term at the start and at the end; None where too little of it is known."""
     losses = [value for seen in case.looks if (value := _loss(seen, own)) is not None]
     if len(losses) < 8:
         return None
-    start, end = losses[0], median(losses[-max(len(losses) // 4, 1) :])
-    if not start > 0 or end < HALF * start:
-        return None
-    if on_purpose or not much.own:
-        alone = trained_alone(case, own.output) if end >= STILL * start else None
-    elif end >= STILL * start or worse_than_simple_model(case, 0.2):
-        return _Drowned(little, much, last.place, ratio, (start, end), look)
-    else:
-        alone = trained_alone(case, own.output) if ratio >= FAR_LARGER else None
-    if alone is None or alone.after - alone.before < BETTER_ALONE:
-        return None
-    return _Drowned(little, much, last.place, ratio, (start, end), look, alone)
+    return losses[0], median(losses[-max(len(losses) // 4, 1) :])
+
+
+def _is_served(case: Case, other: LossTerm) -> bool:
+    course = _course(case, other)
+    return course is not None and course[1] <= SERVED * course[0]
 
 
 def _target_size(look: Look, part: LossPart) -> float:

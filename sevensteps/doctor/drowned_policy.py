@@ -19,6 +19,7 @@ from sevensteps.observe.look import Look
 from sevensteps.observe.part_gradients import LossPart, PartGradients
 
 BONUS, ERROR = 4.0, 100.0  # times the policy's gradient
+LEVEL_ERROR = 50.0  # times it, where the score has risen a little, and no more
 BALANCED, AGAINST = 0.3, -0.3  # times it, and the cosine of the angle between both
 LEAST_REWARDS = 6  # looks with a reward, where no score was told
 RISES = 2.0  # standard errors of the difference
@@ -53,8 +54,13 @@ def drowned_policy(case: Case, measured: list[tuple[Look, PartGradients]]) -> Fi
         name
         for name, values in ratios.items()
         if len(values) == len(later)
-        and _drowns(values, cosines[name], name in errors)
-        and (stays or (name not in errors and _stays_high(measured, name)))
+        and (
+            (
+                _drowns(values, cosines[name], name in errors)
+                and (stays or (name not in errors and _stays_high(measured, name)))
+            )
+            or (not stays and name in errors and _holds_up(measured, name, values))
+        )
     ]
     if not drowning:
         return None
@@ -76,6 +82,33 @@ def _stays_high(measured: list[tuple[Look, PartGradients]], name: str) -> bool:
     added = [part.contribution for _, one in measured for part in one.parts if part.name == name]
     known = [value for value in added if value is not None]
     return len(known) >= 2 and min(known[0], known[-1]) < 0 and known[-1] <= STILL_HIGH * known[0]
+
+
+def _holds_up(measured: list[tuple[Look, PartGradients]], name: str, ratios: list[float]) -> bool:
+    """Whether a squared error that is far larger than the gradient of a policy is no smaller than
+    the best answer for all has at the very most, at the end: it has held up both.
+    """
+    if min(ratios) < LEVEL_ERROR:
+        return False
+    last = measured[-3:]
+    return all(
+        any(part.name == name and _beyond_constant(look, part) for part in one.parts)
+        for look, one in last
+    )
+
+
+def _beyond_constant(look: Look, part: LossPart) -> bool:
+    """Whether a mean squared error is above a quarter of the squared range of its targets, which no
+    variance within that range exceeds (Popoviciu's inequality).
+    """
+    terms = [term for term in look.loss_terms if term.call == part.call is not None]
+    if len(terms) != 1 or terms[0].name != "mse_loss" or not terms[0].factor:
+        return False
+    content = look.calls[terms[0].call or 0].content
+    low, high = content.get("target.low"), content.get("target.high")
+    if low is None or high is None or terms[0].contribution is None or not high > low:
+        return False
+    return bool(terms[0].contribution / terms[0].factor > (high - low) ** 2 / 4)
 
 
 def _finding(name: str, error: bool, ratio: float, cosine: float, looks: int) -> Finding:

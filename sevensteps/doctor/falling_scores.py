@@ -8,6 +8,8 @@ import math
 import statistics
 from itertools import pairwise
 
+from sevensteps.doctor.case import Case
+
 SIGMAS = 5.0  # of the means of its first and last quarter, that a score falls by
 FINE, COARSE = 12, 8  # blocks of reported scores, whose means show how they wander
 NOISE_ALONE = 2.0  # times the variance that noise gives to these steps, up to which none wanders
@@ -105,3 +107,10 @@ def lost_parts(scores: list[float]) -> tuple[list[float], list[float]] | None:
 def noise_of_difference(*parts: list[float]) -> float:
     """The standard error of the difference of their means."""
     return math.hypot(*(statistics.stdev(part) / math.sqrt(len(part)) for part in parts))
+
+
+def score_rises(case: Case) -> bool:
+    """Whether the reported score is better at the end than at the start."""
+    scores = [score for _, score in case.observation.scores if math.isfinite(score)]
+    few = max(len(scores) // 10, 1)
+    return bool(scores) and statistics.fmean(scores[-few:]) > statistics.fmean(scores[:few])

@@ -53,3 +53,45 @@ def test_a_likelihood_that_is_made_small_is_named(likelihood: Any) -> None:
     finding = examine(wrong)
     assert finding is not None
     assert "made small" in finding.explanation
+
+
+TWO = X[:, :1] * X[:, 1:2]
+
+
+def normal(answer: Tensor, y: Tensor) -> Tensor:
+    """The log-likelihood of a mean and a spread, by PyTorch's distribution."""
+    spread = answer[:, 1:].clamp(-3, 3).exp()
+    return torch.distributions.Normal(answer[:, :1], spread).log_prob(y).mean()
+
+
+def normal_by_hand(answer: Tensor, y: Tensor) -> Tensor:
+    """The same in a formula."""
+    log_variance = answer[:, 1:].clamp(-3, 3)
+    return -0.5 * (log_variance + (y - answer[:, :1]) ** 2 / log_variance.exp()).mean()
+
+
+def error(answer: Tensor, y: Tensor) -> Tensor:
+    """No likelihood, but an error with a minus."""
+    return -(1 + (answer[:, :1] - y).square()).sqrt().mean() + 0 * answer.sum()
+
+
+def numbers(likelihood: Any, sign: float) -> Any:
+    torch.manual_seed(0)
+    network = nn.Sequential(nn.Linear(6, 16), nn.Tanh(), nn.Linear(16, 2))
+    optimizer = torch.optim.Adam(network.parameters(), lr=1e-2)
+    with ss.watch(network, optimizer) as watch:
+        for rows in torch.randperm(300).repeat(20).split(30):
+            loss = sign * likelihood(network(X[rows]), TWO[rows])
+            optimizer.zero_grad()
+            loss.backward()
+            optimizer.step()
+            watch.step(loss, target=TWO[rows])
+    return watch.diagnose(train=(X, TWO)).case
+
+
+@pytest.mark.parametrize("likelihood", [normal, normal_by_hand, error])
+def test_what_drives_numbers_from_their_targets_is_named(likelihood: Any) -> None:
+    assert examine(numbers(likelihood, -1.0)) is None
+    finding = examine(numbers(likelihood, 1.0))
+    assert finding is not None
+    assert finding.severity == "error"

@@ -83,10 +83,15 @@ def _passes_of_updates(case: Case, optimizer: int, uses: list[GradientUse]) -> t
 
 
 def _is_emptied(use: GradientUse) -> bool:
-    """Whether the optimizer stepped after the backward pass, and found no gradient of it."""
-    return use.group.steps > 0 and all(
-        bool(p.gradient) and math.isfinite(p.gradient or 0.0) and not (p.stepped and p.used)
-        for p in use.parameters.values()
+    """Whether the optimizer stepped after the backward pass, and found no gradient of it. That of
+    some parameters may be 0, as of a bias with as many errors above as below.
+    """
+    rows = list(use.parameters.values())
+    return (
+        use.group.steps > 0
+        and any(p.gradient for p in rows)
+        and all(p.gradient is not None and math.isfinite(p.gradient) for p in rows)
+        and not any(p.stepped and p.used for p in rows)
     )
 
 

@@ -25,21 +25,26 @@ from __future__ import annotations
 import math
 import statistics
 
-from sevensteps.doctor.agreement import agreement, correlation_led, share_led_away
+from sevensteps.doctor.agreement import (
+    agreement,
+    correlation_led,
+    led_from_targets,
+    share_led_away,
+)
 from sevensteps.doctor.case import Case
-from sevensteps.doctor.divergence_terms import divergence_terms
 from sevensteps.doctor.falling_scores import (
     fallen_rewards,
     falling_parts,
     lost_parts,
     noise_of_difference,
+    score_rises,
 )
 from sevensteps.doctor.finding import Finding, Measure, Remedy
-from sevensteps.doctor.loss_purpose import DATA, ERROR_LOSSES
-from sevensteps.doctor.lowered_likelihood import lowered_likelihood
+from sevensteps.doctor.likelihood_signs import likelihood_sign
+from sevensteps.doctor.loss_purpose import DATA, ERROR_LOSSES, OTHER_LOSSES
 from sevensteps.doctor.measures import final_loss, first_loss, significant, step_with_rate
+from sevensteps.doctor.pair_signs import pair_sign
 from sevensteps.observe.call import LossTerm
-from sevensteps.observe.compared_passes import PairDistances
 
 STEP = "loss"
 EXPLAINS = (
@@ -69,97 +74,74 @@ RIGHT = 0.5  # standard deviations that right answers end above the others, wher
 LEAST_SIGNS = 4  # looks in which weights were compared with rewards
 MIN_SCORES = 40  # reported by the loop; fewer show no trend
 LEARNED = 0.5  # of the first loss, that the error of turned outputs ends below
+DRIVEN, FURTHER_OFF = 0.98, 2.0  # share of the numbers, in all looks, and growth of their distance
 FALLEN = 0.8  # of the first loss, that the last one is below
-JUDGED = 5  # looks, at a judge and what it judges
-MIN_PAIRS = 40  # drawn together, and as many pushed apart
-PAIR_SIGMAS, FURTHER = 6.0, 1.1  # of the mean distances of their inputs, and their ratio
-COLUMN_SIGMAS, AGAINST_SIGMAS = 8.0, 4.0  # of the same in one column, and in any other
-FELT = 0.6  # of the pairs, that the loss moves
-LIKENESS = ("Mm", "Bmm", "Einsum", "CosineSimilarity")
-DISTANCES = ("EuclideanDist", "Cdist", "Norm", "LinalgVectorNorm", "PairwiseDistance")
-TURNED = ("Neg", "Rsub", "SignedMul", "SignedDiv", "Reciprocal")
 WEIGHED = ("Mul", "MaskMul", "SignedMul")
 
 
 def examine(case: Case) -> Finding | None:
     turned = _least_is_answer(case)
     return (
-        _away_from_the_prior(case)
-        or _likelihood_lowered(case)
-        or (None if turned else _wrong_way(case) or _led_away(case))
-        or _unlike_attract(case)
-        or _pulls_alike(case)
-        or _draws_strangers(case)
-        or _draws_unlike(case)
+        likelihood_sign(case)
+        or (None if turned else _wrong_way(case) or _led_away(case) or _driven_away(case))
+        or pair_sign(case)
         or _against_score(case)
     )
 
 
-def _away_from_the_prior(case: Case) -> Finding | None:
-    """The divergence of a code from the normal distribution, which the optimizer makes large."""
-    if case.before_training or any(group.get("maximize") for group in case.facts.groups):
+def _driven_away(case: Case) -> Finding | None:
+    """A loss of any make that drives numbers away from their targets, nearly all of them in every
+    look, so that they end much further off than they began.
+    """
+    if case.before_training or case.several or case.bootstrapped or score_rises(case):
         return None
-    terms = [divergence_terms(look) for look in case.looks[:8] if look.loss_terms]
-    away = [one for one in terms if one is not None and one.factor < 0]
-    if not away or len(away) < len(terms):
+    if case.identified_loss is not None or any(g.get("maximize") for g in case.facts.groups):
         return None
-    mean, log_variance, factor = away[0].mean, away[0].log_variance, away[0].factor
+    looks = [blocks for look in case.looks if (blocks := led_from_targets(look))]
+    if len(looks) < MIN_LOOKS:
+        return None
+    for block, (_, distance) in looks[0].items():
+        shares = [blocks[block][0] for blocks in looks if block in blocks]
+        ends = [blocks[block][1] for blocks in looks[-3:] if block in blocks]
+        if len(shares) < len(looks) or min(shares) < DRIVEN:
+            continue
+        if statistics.fmean(ends) > FURTHER_OFF * distance:
+            return _away_finding(case, min(shares), distance, statistics.fmean(ends))
+    return None
+
+
+def _away_finding(case: Case, share: float, distance: float, end: float) -> Finding:
     return Finding(
         "loss_sign",
         STEP,
         "error",
         0.93,
-        f"The divergence of the codes from the normal distribution (mean in output {mean}, "
-        f"logarithm of the variance in output {log_variance}) enters the loss with the wrong sign: "
-        "the optimizer makes it large, so that the codes are driven away without end. The loss "
-        f"goes from {first_loss(case):.3g} to {final_loss(case):.3g}.",
+        f"In every look a step down the gradient moves at least {share:.0%} of the numbers away "
+        f"from their targets, and they are {end:.3g} off at the end, where it was {distance:.3g} "
+        "at the start: what is made small is a likelihood, or an error with a minus. "
+        f"The loss goes from {first_loss(case):.3g} to {final_loss(case):.3g}.",
         [
             Measure(
-                "factor of the squared mean in the loss",
-                significant(factor),
-                "above 0",
-                "PyTorch's graph of the loss",
-            )
+                "numbers that the gradient moves away from their targets, the least share in a "
+                "look",
+                significant(share),
+                "below a half",
+                "signs of (output - target)·dL/d(output)",
+            ),
+            Measure(
+                "distance from the targets at the end",
+                significant(end),
+                f"below {significant(distance):g}",
+                "outputs and targets of the batches",
+            ),
         ],
         [
             Remedy(
                 {},
-                "a divergence is to become small, as an error is",
-                "error - 0.5 * (1 + log_variance - mean**2 - log_variance.exp()).sum()",
+                "the optimizer makes the loss small: a likelihood has to become large",
+                "change the sign of the loss: a log-likelihood needs a minus",
             )
         ],
-        {"outputs": [mean, log_variance]},
-        0,
-    )
-
-
-def _likelihood_lowered(case: Case) -> Finding | None:
-    """A likelihood of one among many that is made small, look after look, and becomes so."""
-    if case.before_training or case.several or _rises(case):
-        return None
-    if any(group.get("maximize") for group in case.facts.groups):
-        return None
-    factors = [lowered_likelihood(look) for look in case.looks[:8] if look.loss_terms]
-    wrong = [factor for factor in factors if factor is not None and factor > 0]
-    if not wrong or len(wrong) < len(factors) or final_loss(case) > first_loss(case):
-        return None
-    return Finding(
-        "loss_sign",
-        STEP,
-        "error",
-        0.9,
-        "A log-likelihood is made small: the loss is a score less the logarithm of the sum of the "
-        "exponentials of all, without a minus, so that what was observed becomes the least likely. "
-        f"The loss goes from {first_loss(case):.3g} to {final_loss(case):.3g}.",
-        [
-            Measure(
-                "factor of the score in the loss",
-                significant(wrong[0]),
-                "below 0",
-                "PyTorch's graph of the loss",
-            )
-        ],
-        [Remedy({}, "a likelihood is to become large", "-(score - score.logsumexp(0))")],
         {},
         0,
     )
@@ -169,7 +151,7 @@ def _led_away(case: Case) -> Finding | None:
     """A loss of any make that pulls down the answers that are right and up those that are not, look
     after look, so that they come to nothing.
     """
-    if case.before_training or case.several or case.bootstrapped or _rises(case):
+    if case.before_training or case.several or case.bootstrapped or score_rises(case):
         return None
     if case.identified_loss is not None or any(g.get("maximize") for g in case.facts.groups):
         return None
@@ -249,233 +231,6 @@ def _opposed(numbers: list[tuple[float, float]]) -> Finding | None:
         {},
         0,
     )
-
-
-def _unlike_attract(case: Case) -> Finding | None:
-    """A cross-entropy whose classes are the places in the batch, of likeness with its sign turned,
-    or of distances as they are: what belongs together is pushed apart.
-    """
-    terms = [
-        term
-        for look in case.looks[:8]
-        for term in look.loss_terms
-        if term.target == "positions" and term.name in ("cross_entropy", "nll_loss")
-    ]
-    kinds = {_attraction(term) for term in terms}
-    if len(kinds) != 1 or (kind := kinds.pop()) is None or _rises(case):
-        return None
-    return Finding(
-        "loss_sign",
-        STEP,
-        "error",
-        0.9,
-        f"The cross-entropy takes {kind} for the logits of which of the batch belongs to which: "
-        "the softmax is largest where two codes are least alike, and each step pushes apart what "
-        f"belongs together. The loss goes from {first_loss(case):.3g} to {final_loss(case):.3g} "
-        "all the same.",
-        [Measure("logits of the cross-entropy", kind, "likeness", "PyTorch's graph")],
-        [
-            Remedy(
-                {},
-                "the logits have to be large for what belongs together",
-                "logits = a @ b.T / temperature, or -distance: no minus before likeness, one "
-                "before distances",
-            )
-        ],
-        {},
-        0,
-    )
-
-
-def _attraction(term: LossTerm) -> str | None:
-    """What logits of likeness or distance are that are large for what is unlike; None where they
-    are not, or where that is not known.
-    """
-    names = [operation.name for operation in term.operations]
-    at = next((i for i, name in enumerate(names) if name in (*LIKENESS, *DISTANCES)), None)
-    if at is None:
-        return None
-    after = names[at + 1 :]
-    if "Sub" in after or any(name in (*LIKENESS, *DISTANCES) for name in after):
-        return None  # of more than likeness alone, as distances are from products
-    turned = sum(name in TURNED for name in after) % 2 == 1
-    if names[at] in LIKENESS:
-        return "likeness with its sign turned" if turned else None
-    return None if turned else "distances without a minus"
-
-
-def _pulls_alike(case: Case) -> Finding | None:
-    """A judge, and a network that is trained through it to be judged as its own step judges what
-    that network makes.
-    """
-    alike = [look.pulls_alike for look in case.looks if look.pulls_alike is not None]
-    if not case.several or len(alike) < JUDGED or alike.count(True) < MOST * len(alike):
-        return None
-    return Finding(
-        "loss_sign",
-        STEP,
-        "error",
-        0.9,
-        "What is made for this network to judge comes with two gradients: that of its own step, "
-        "which tells it from the data, and that which goes on into the network that made it. In "
-        f"{alike.count(True)} of {len(alike)} looks both pull the answers the same way: the one "
-        "that is to deceive is trained to be recognised.",
-        [
-            Measure(
-                "looks in which both pull the same way",
-                alike.count(True),
-                0,
-                "signs of dL/d(answer) for what is made",
-            )
-        ],
-        [
-            Remedy(
-                {},
-                "each is to make worse what the other makes better",
-                "turn the sign of the generator's loss, or give it the labels of the real ones: "
-                "bce(D(fake), ones), -D(fake).mean()",
-            )
-        ],
-        {},
-        0,
-    )
-
-
-def _draws_strangers(case: Case) -> Finding | None:
-    """A loss of pairs that draws together what lies further apart in the inputs than what it pushes
-    apart, while no score rises.
-    """
-    if case.before_training or case.several or case.loss_is_error or _rises(case):
-        return None
-    pairs = [look.pairs for look in case.looks if look.pairs is not None]
-    drawn, pushed = (_all([getattr(one, side) for one in pairs]) for side in ("drawn", "pushed"))
-    if drawn is None or pushed is None or not drawn[1] > FURTHER * pushed[1] > 0:
-        return None
-    noise = math.hypot(drawn[2], pushed[2])
-    if drawn[1] - pushed[1] < PAIR_SIGMAS * noise:
-        return None
-    columns = _columns(pairs)
-    if columns and min(columns)[0] < -AGAINST_SIGMAS:
-        return None  # hard pairs: near in what tells them apart, and far in the rest
-    scored = bool(case.observation.scores)
-    return Finding(
-        "loss_sign",
-        STEP,
-        "error" if scored else "warning",
-        0.85 if scored else 0.7,
-        f"The loss draws together the codes of inputs that lie {drawn[1]:.3g} apart in the mean, "
-        f"and pushes apart those of inputs that lie {pushed[1]:.3g} apart"
-        + (", and the score does not rise" if scored else "")
-        + ": near and far are exchanged, in the sign of the loss, its labels or its arguments.",
-        [
-            Measure(
-                "distance of the inputs that are drawn together",
-                significant(drawn[1]),
-                f"below {significant(pushed[1]):g}",
-                f"{drawn[0]} pairs that are drawn together, {pushed[0]} that are pushed apart",
-            )
-        ],
-        [
-            Remedy(
-                {},
-                "what belongs together is to come near",
-                "check what a label of 1 means to the loss, and which argument is the positive",
-            )
-        ],
-        {},
-        0,
-    )
-
-
-def _draws_unlike(case: Case) -> Finding | None:
-    """A loss of pairs that draws together what differs in some columns of the inputs by far more
-    than what it pushes apart, and in none by far less: as long as it moves nearly all of them, for
-    later only the hard ones are left of what was to be apart.
-    """
-    if case.before_training or case.several or _rises(case):
-        return None
-    if case.loss_is_error and not _is_of_pairs(case):
-        return None
-    pairs = [look.pairs for look in case.looks if look.pairs is not None]
-    columns = _columns([one for one in pairs if one.felt >= FELT])
-    if len(columns) < 2 or max(columns)[0] < COLUMN_SIGMAS or min(columns)[0] < -AGAINST_SIGMAS:
-        return None
-    _, column, drawn, pushed = max(columns)
-    if drawn[1] <= FURTHER * pushed[1]:
-        return None
-    scored = bool(case.observation.scores)
-    return Finding(
-        "loss_sign",
-        STEP,
-        "error" if scored else "warning",
-        0.8 if scored else 0.7,
-        "The loss draws together the codes of inputs that differ, and pushes apart those of inputs "
-        f"that are alike: in column {column} the squared difference is {drawn[1]:.3g} for the "
-        f"former and {pushed[1]:.3g} for the latter in the mean, and no column says otherwise. "
-        "Near and far are exchanged, in the sign of the loss, its labels or its arguments.",
-        [
-            Measure(
-                f"squared difference in column {column} of inputs that are drawn together",
-                significant(drawn[1]),
-                f"below {significant(pushed[1]):g}",
-                f"{drawn[0]} pairs that are drawn together, {pushed[0]} that are pushed apart",
-            )
-        ],
-        [
-            Remedy(
-                {},
-                "what belongs together is to come near",
-                "check what a label of 1 means to the loss, and which argument is the positive",
-            )
-        ],
-        {},
-        0,
-    )
-
-
-def _is_of_pairs(case: Case) -> bool:
-    """Whether each term of the loss is computed from two answers, or more, of the network."""
-    terms = [term for look in case.looks[:8] for term in look.loss_terms]
-    return bool(terms) and all(len(term.passes) > 1 for term in terms)
-
-
-Parts = tuple[int, float, float]
-
-
-def _columns(pairs: list[PairDistances]) -> list[tuple[float, int, Parts, Parts]]:
-    """Of each column of the inputs: by how many standard errors the squared difference of what is
-    drawn together is the larger one, the column, and both; nothing of too few pairs.
-    """
-    known = [one for one in pairs if one.drawn_columns and one.pushed_columns]
-    if len({len(one.drawn_columns) for one in known}) != 1:
-        return []
-    columns = []
-    for column in range(len(known[0].drawn_columns)):
-        drawn = _all([(one.drawn[0], *one.drawn_columns[column]) for one in known])
-        pushed = _all([(one.pushed[0], *one.pushed_columns[column]) for one in known])
-        if drawn is None or pushed is None:
-            return []
-        noise = math.hypot(drawn[2], pushed[2])
-        if noise > 0:
-            columns.append(((drawn[1] - pushed[1]) / noise, column, drawn, pushed))
-    return columns
-
-
-def _all(parts: list[tuple[int, float, float]]) -> tuple[int, float, float] | None:
-    """How many pairs there are in all looks, their mean and its standard error; None of too few."""
-    count = sum(n for n, _, _ in parts)
-    if count < MIN_PAIRS:
-        return None
-    mean = math.fsum(n * m for n, m, _ in parts) / count
-    spread = math.fsum(n * (variance + (m - mean) ** 2) for n, m, variance in parts) / count
-    return count, mean, math.sqrt(spread / count)
-
-
-def _rises(case: Case) -> bool:
-    """Whether the reported score is better at the end than at the start."""
-    scores = [score for _, score in case.observation.scores if math.isfinite(score)]
-    few = max(len(scores) // 10, 1)
-    return bool(scores) and statistics.fmean(scores[-few:]) > statistics.fmean(scores[:few])
 
 
 def _against_score(case: Case) -> Finding | None:
@@ -724,8 +479,13 @@ def _is_negated(case: Case) -> bool:
         and not case.several
         and all(
             len(of_look) == 1
-            and of_look[0].name in ERROR_LOSSES
-            and of_look[0].target in (*DATA, "network", "output")
+            and (
+                of_look[0].name in OTHER_LOSSES
+                or (
+                    of_look[0].name in ERROR_LOSSES
+                    and of_look[0].target in (*DATA, "network", "output")
+                )
+            )
             and of_look[0].factor is not None
             and of_look[0].factor < 0
             for of_look in terms

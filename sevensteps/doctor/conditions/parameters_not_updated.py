@@ -12,9 +12,9 @@ Remedies: build the optimizer from `model.parameters()` after the model is compl
 `nn.ModuleList`; look for `detach`, `no_grad` and layers that `forward` does not call; call
 `optimizer.step()`. Silent on: freezing on purpose by `requires_grad_(False)`, but for a last layer
 that is frozen with nearly all the rest in a network that learns poorly, and for layers frozen as
-they were drawn where even a simple model does better; what another optimizer
-moves; a few parameters that the loss does not use; accumulation, whose steps are fewer than its
-backward passes. Where the network learns well, a remark.
+they were drawn where even a simple model does better, or a copy that trains them, too; what another
+optimizer moves; a few parameters that the loss does not use; accumulation, whose steps are fewer
+than its backward passes. Where the network learns well, a remark.
 """
 
 from __future__ import annotations
@@ -22,8 +22,10 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 
+from torch import Tensor
+
 from sevensteps.doctor.case import Case
-from sevensteps.doctor.drawn_weights import are_as_drawn
+from sevensteps.doctor.drawn_weights import are_as_drawn, is_as_drawn
 from sevensteps.doctor.finding import Finding, Measure, Remedy, Severity
 from sevensteps.doctor.gradient_use import known_to_learn
 from sevensteps.doctor.measures import (
@@ -35,6 +37,7 @@ from sevensteps.doctor.measures import (
     total_norm,
     weight_layers,
 )
+from sevensteps.doctor.questions.more_steps import more_steps
 from sevensteps.doctor.questions.weights_outside import (
     parameters_of_one_forward,
     tensors_as_drawn,
@@ -62,11 +65,14 @@ EXPLAINS = (
     "signal_vanishes",
     "schedule_collapsed",
     "ill_conditioned",
+    "class_imbalance",
 )
 FEW = 0.05  # of all parameters, that are trained beside a frozen head
 LEAST = 1e-7  # of the weights: a step that is less changes no number of 32 bits
 MOST_PLAIN = 0.2  # of all weights, that are tensors and no parameters
 STEPPED_LOOKS = 6  # with a step of an optimizer that no gradient ever reached
+LEAST_NUMBERS = 100  # of a matrix, of fewer nothing can be told
+BETTER_THAWED = 0.1  # of the validation score
 FAR = 16  # steps between first and last look; gradients may be accumulated over some
 
 
@@ -295,12 +301,15 @@ def _frozen_as_drawn(case: Case) -> Finding | None:
         for name in layer.parameters
         if name in weights and not case.facts.parameters[name].trained and weights[name].ndim > 1
     ]
-    if not frozen or case.before_training or learned_enough(case, 0.6):
+    if not frozen or case.before_training or learned_enough(case, 0.8):
         return None
-    if not are_as_drawn([weights[name] for name in frozen]) or not worse_than_simple_model(
-        case, 0.2
+    matrices: list[Tensor] = [weights[name] for name in frozen]
+    if (
+        learned_enough(case, 0.6)
+        or not are_as_drawn(matrices)
+        or not worse_than_simple_model(case, 0.2)
     ):
-        return None
+        return _better_thawed(case, frozen, matrices)
     count = sum(weights[name].numel() for name in frozen)
     return _finding(
         case,
@@ -314,6 +323,32 @@ def _frozen_as_drawn(case: Case) -> Finding | None:
         "let them be trained, or load them: load_state_dict(…, strict=False) loads in silence only "
         "what has the same name; print what it returns",
     )
+
+
+def _better_thawed(case: Case, frozen: list[str], matrices: list[Tensor]) -> Finding | None:
+    """Frozen layers that show no trace of a training, where a copy that trains them, too, does far
+    better after as many steps than one that does not.
+    """
+    if not all(m.numel() < LEAST_NUMBERS or is_as_drawn(m) for m in matrices):
+        return None
+    thawed, still = more_steps(case, thawed=True), more_steps(case)
+    if thawed is None or still is None or thawed.after - still.after < BETTER_THAWED:
+        return None
+    finding = _finding(
+        case,
+        frozen,
+        sum(m.numel() for m in matrices)
+        / sum(math.prod(p.shape) for p in case.facts.parameters.values()),
+        0.85,
+        f"{_list(frozen)} are frozen, and show no trace of a training. A copy that trains them, "
+        f"too, scores {thawed.after:.2g} on the validation data after {thawed.steps} more steps; "
+        f"one that leaves them frozen {still.after:.2g}.",
+        "requires_grad is False, and distributed as drawn",
+        "let them be trained, or load them: load_state_dict(…, strict=False) loads in silence only "
+        "what has the same name; print what it returns",
+    )
+    finding.remedies[0].change.clear()  # it is not an optimizer that is lacking
+    return finding
 
 
 def _made_anew(case: Case, trained: dict[str, ParameterFacts]) -> Finding | None:

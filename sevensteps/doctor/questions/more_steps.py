@@ -30,9 +30,10 @@ class MoreSteps:
     of: str = "validation"
 
 
-def more_steps(case: Case) -> MoreSteps | None:
-    """Train a copy on with the same loss, batch, rate and kind of optimizer; None where the data,
-    the loss or a score are not known, or where it would take long.
+def more_steps(case: Case, *, thawed: bool = False) -> MoreSteps | None:
+    """Train a copy on with the same loss, batch, rate and kind of optimizer; `thawed`: with what is
+    frozen, too. None where the data, the loss or a score are not known, or where it would take
+    long.
     """
     train, part = case.part("train"), "train" if case.part("valid") is None else "valid"
     judged, before = case.part(part), case.scores.get(part)
@@ -49,6 +50,8 @@ def more_steps(case: Case) -> MoreSteps | None:
         if network is None:
             return None
         try:
+            if thawed:
+                network.requires_grad_(True)
             optimizer = getattr(torch.optim, name)(network.parameters(), lr=case.lr)
             _train(network, optimizer, case, train, batch, steps)
             network.eval()

@@ -158,3 +158,28 @@ def test_a_critic_that_does_not_detach_accuses_no_generator(apart: bool) -> None
             watch.step(loss)
     found = {f.condition for f in watch.diagnose().findings if f.severity != "info"}
     assert not found & {"gradient_discarded", "gradient_not_cleared", "parameters_not_updated"}
+
+
+@pytest.mark.parametrize("frozen", [True, False])
+def test_a_narrow_place_that_is_frozen_as_it_was_drawn(frozen: bool) -> None:
+    """So few numbers tell nothing by themselves: a copy that trains them does."""
+    torch.manual_seed(3)
+    x = torch.randn(500, 4)
+    y = (x[:, 0] > 0).long() + 2 * (x[:, 1] * x[:, 0] > 0).long()
+    eye = nn.Sequential(nn.Linear(4, 4), nn.Tanh(), nn.Linear(4, 2), nn.Tanh())
+    eye.requires_grad_(not frozen)
+    network = nn.Sequential(eye, nn.Linear(2, 32), nn.ReLU(), nn.Linear(32, 4))
+    optimizer = torch.optim.Adam([p for p in network.parameters() if p.requires_grad], lr=1e-2)
+    with ss.watch(network, optimizer) as watch:
+        for _ in range(15):
+            for rows in torch.randperm(400).split(20):
+                loss = F.cross_entropy(network(x[rows]), y[rows])
+                optimizer.zero_grad()
+                loss.backward()
+                optimizer.step()
+                watch.step(loss, target=y[rows])
+    diagnosis = watch.diagnose(
+        train=(x[:400], y[:400]), valid=(x[400:], y[400:]), loss_fn=F.cross_entropy
+    )
+    named = [finding.condition for finding in diagnosis.findings]
+    assert ("parameters_not_updated" in named) == frozen

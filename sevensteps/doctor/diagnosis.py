@@ -176,6 +176,11 @@ class Diagnosis(Examination):
     @property
     def basis(self) -> str:
         """What the diagnosis rests on, in a sentence or two."""
+        seconds = self.case.observation.seconds
+        return self.basis_within(f" in {seconds:.2g} s")
+
+    def basis_within(self, time: str = "") -> str:
+        """The same with `time` after what was seen, or without, where another number says it."""
         observation = self.case.observation
         if self.case.before_training:
             nothing = "" if self.findings else "Nothing is wrong that can be seen here. "
@@ -186,7 +191,7 @@ class Diagnosis(Examination):
             100 * observation.watching_seconds / observation.seconds if observation.seconds else 0.0
         )
         basis = (
-            f"Seen: {steps} of {observation.facts.network} in {observation.seconds:.2g} s, "
+            f"Seen: {steps} of {observation.facts.network}{time}, "
             f"{looks} of them closely ({share:.1f} % of the time)."
         )
         if "thinned" in observation.notes:

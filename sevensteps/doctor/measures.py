@@ -179,6 +179,11 @@ def final_loss(case: Case) -> float:
     return case.smoothed_losses[-1][1] if case.smoothed_losses else math.nan
 
 
+def final_steps(case: Case) -> int:
+    """Of how many steps `final_loss` is the mean."""
+    return max(1, sum(math.isfinite(value) for _, value in case.losses) // 20)
+
+
 def loss_still_falls(case: Case) -> bool:
     """Whether the loss fell steadily to the very end.
 

@@ -15,7 +15,7 @@ from sevensteps.metrics import primary
 from sevensteps.render.figures import LABEL, SMALL, current_palette, headline
 from sevensteps.view.document.curves import is_wide
 from sevensteps.view.document.looks import quantity_curves
-from sevensteps.view.document.verdict import Context, verdict
+from sevensteps.view.document.verdict import Context, diagnosis_verdict
 from sevensteps.view.run_figure import draw_history, draw_onset, number_or_nan
 
 if TYPE_CHECKING:
@@ -32,9 +32,7 @@ def draw_diagnosis(diagnosis: Diagnosis, figure: Figure) -> None:
     """The loss by step; beside it the quantity that shows the condition, and the evidence."""
     case, observation = diagnosis.case, diagnosis.case.observation
     over_time = quantity_curves(observation.looks, observation.facts)
-    content = verdict(
-        diagnosis.state, diagnosis.basis, diagnosis.findings, Context(over_time=over_time)
-    )
+    content = diagnosis_verdict(diagnosis, Context(over_time=over_time))
     first = content["findings"][0] if content["findings"] else {}
     measures = first.get("evidence", [])[:ROWS]
     drawn = next((row["drawn"] for row in first.get("evidence", ()) if "drawn" in row), None)

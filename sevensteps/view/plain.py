@@ -85,6 +85,7 @@ def _verdict(verdict: Document | None) -> Iterable[str]:
             yield _paragraph(f"→ {words}")
         for trial in finding.get("trials", ()):
             yield _paragraph(trial.get("note"))
+    yield from _evidence(verdict.get("evidence"))
     yield _paragraph(verdict.get("basis"))
 
 

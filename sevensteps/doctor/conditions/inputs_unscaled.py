@@ -1,4 +1,4 @@
-"""inputs_unscaled: inputs so large, so small or so uneven that no learning rate suits them all.
+"""inputs_unscaled: inputs so large, so small or so uneven that no usual learning rate suits.
 
 A single rate cannot serve all weights of the first layer. Measured: the root mean square of the
 inputs, and for tables the spread of the columns against each other; judged only where it hurts,

@@ -75,9 +75,11 @@ def examine(case: Case) -> Finding | None:
         else "kaiming_normal()"
     )
     reason = (
-        "all weights are 0, so no signal passes and no weight gets a gradient"
+        "all weights are 0, so no signal passes, no weight gets a gradient, and the layer does no "
+        "work at all, however long it is trained."
         if zero
-        else "equal units compute the same, get the same gradient, and move together"
+        else "equal units compute the same, get the same gradient, and move together. The layer "
+        f"does the work of {count_text(distinct, 'unit')}, however long it is trained."
     )
     return Finding(
         "symmetric_units",
@@ -89,11 +91,10 @@ def examine(case: Case) -> Finding | None:
             if distinct == 1
             else f"The {units} units of {layer_label(where)} have only {distinct} sets of weights"
         )
-        + f": {reason}. The layer does the work "
-        f"of {count_text(distinct, 'unit')}, however long it is trained.",
+        + f": {reason}",
         [
             Measure(
-                f"units with weights of their own in {layer_name}",
+                f"different units in {layer_name}",
                 f"{d} of {u}",
                 f"{u} of {u}",
                 "rows of the weight matrix",

@@ -87,7 +87,7 @@ def examine(case: Case) -> Finding | None:
         0.9,
         f"{'O' if onset == 0 else f'From step {onset} on, o' if onset else 'By the end, o'}n its "
         f"way back through {len(sizes) - 1} {through} the gradient is multiplied by about "
-        f"{each:.2g} in each: relative to its weights, {layer_label(first)} gets {left:.1g} times "
+        f"{each:.3g} in each: relative to its weights, {layer_label(first)} gets {left:.3g} times "
         f"the gradient that {layer_label(last)} gets. The first layers stay as they were"
         f"{' initialised' if onset == 0 else ' by then'}.",
         [

@@ -8,7 +8,7 @@ from __future__ import annotations
 CONSEQUENCES: dict[str, str] = {
     # initialize
     "symmetric_units": (
-        "The layer has as many units as you pay for, and can learn only what one of them can. "
+        "The layer has as many units as you pay for, and can learn no more than one of them could. "
         "Training longer does not separate them."
     ),
     "signal_vanishes": (

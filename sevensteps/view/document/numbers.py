@@ -35,6 +35,8 @@ def finite(value: float | None, digits: int = DIGITS) -> float | None:
     return float(f"{value:.{digits}g}")
 
 
+NO_BREAK = "\u00a0"
+TIMES = f"{NO_BREAK}·{NO_BREAK}"
 SUPERSCRIPT = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 # a number in a sentence; not one in a name, a call or a version: lr=1e-3, layer1, 2.13.0, 1,000
 IN_PROSE = re.compile(
@@ -46,10 +48,12 @@ PROSE |= {"observed", "expected", "did", "notes", "note", "meaning", "reason", "
 
 
 def number_text(value: float | None, digits: int = 4) -> str:
-    """A number as the page writes every number: `format` of view/web/numbers.js.
+    r"""A number as the page writes every number: `format` of view/web/numbers.js.
 
-    >>> [number_text(value) for value in (1627.3, 23180.0, 8.63e-05, -0.25, 1.5e9, 12)]
-    ['1,627', '23,180', '8.63 · 10⁻⁵', '−0.25', '1,500,000,000', '12']
+    No line breaks inside a number.
+
+    >>> [number_text(value) for value in (1627.3, 23180.0, 8.63e-05, -0.25, 1.5e9)]
+    ['1,627', '23,180', '8.63\xa0·\xa010⁻⁵', '−0.25', '1,500,000,000']
     """
     if value is None or not math.isfinite(value):
         return "not finite"
@@ -60,7 +64,7 @@ def number_text(value: float | None, digits: int = 4) -> str:
         mantissa, exponent = f"{size:.{digits - 1}e}".split("e")
         mantissa = mantissa.rstrip("0").rstrip(".") if "." in mantissa else mantissa
         power = f"10{str(int(exponent)).translate(SUPERSCRIPT)}"
-        return f"{sign}{power}" if mantissa == "1" else f"{sign}{mantissa} · {power}"
+        return f"{sign}{power}" if mantissa == "1" else f"{sign}{mantissa}{TIMES}{power}"
     if size >= 10**digits:
         return f"{sign}{size:,.0f}"
     decimals = max(0, digits - 1 - math.floor(math.log10(size)))
@@ -69,10 +73,10 @@ def number_text(value: float | None, digits: int = 4) -> str:
 
 
 def prose(text: str) -> str:
-    """A sentence whose numbers are written as the page writes them.
+    r"""A sentence whose numbers are written as the page writes them.
 
     >>> prose("A rate of 8.63e-05 on 1438 samples ends at -0.30; use adam(lr=1e-3).")
-    'A rate of 8.63 · 10⁻⁵ on 1,438 samples ends at −0.30; use adam(lr=1e-3).'
+    'A rate of 8.63\xa0·\xa010⁻⁵ on 1,438 samples ends at −0.30; use adam(lr=1e-3).'
     """
 
     def written(match: re.Match[str]) -> str:
@@ -88,7 +92,7 @@ def prose(text: str) -> str:
             whole = f"{int(whole):,}"
         return f"{sign}{whole}{dot}{rest}"
 
-    return re.sub(r"(?<=\d)%", " %", IN_PROSE.sub(written, text))
+    return re.sub(r"(?<=\d) ?%", f"{NO_BREAK}%", IN_PROSE.sub(written, text))
 
 
 def readable(content: Any, key: str = "") -> Any:
@@ -113,13 +117,13 @@ def duration(seconds: float | None) -> tuple[float | None, str]:
 
 
 def time_text(seconds: float | None) -> str:
-    """A time with its unit.
+    r"""A time with its unit.
 
     >>> time_text(0.02187)
-    '22 ms'
+    '22\xa0ms'
     """
     value, unit = duration(seconds)
-    return f"{number_text(value)} {unit}"
+    return f"{number_text(value)}{NO_BREAK}{unit}"
 
 
 def figures(rows: Sequence[tuple[str, Any, str]]) -> list[dict[str, Any]]:
@@ -185,8 +189,10 @@ def unpack_steps(packed: Any) -> list[int]:
 def pack_matrix(values: Any, scale: str = "linear") -> dict[str, Any]:
     """A matrix [rows, columns] in 8 bits, from its least to its largest finite number.
 
-    On a "log" scale numbers that are not above 0 are the least. What is not finite is missing.
+    On a "log" scale with zeros, byte 0 stands for 0, and the others are spread over what is above.
+    What is not finite is missing.
     """
+    zeros = False
     table = np.atleast_2d(np.asarray(values, dtype=np.float64))
     known = np.isfinite(table)
     if scale == "log":
@@ -199,6 +205,9 @@ def pack_matrix(values: Any, scale: str = "linear") -> dict[str, Any]:
             low, high = max(positive.min(), positive.max() * 1e-12), positive.max()
             inside = np.clip(np.where(known, table, low), low, None)
             share = np.log(inside / low) / math.log(high / low)
+            zeros = bool((table[known] == 0).any())
+            if zeros:
+                share = np.where(table == 0, 0, (1 + share * (LEVELS - 1)) / LEVELS)
     if scale == "linear":
         low, high = (table[known].min(), table[known].max()) if known.any() else (0.0, 0.0)
         inside = np.where(known, table, low)
@@ -211,6 +220,7 @@ def pack_matrix(values: Any, scale: str = "linear") -> dict[str, Any]:
         "hi": float(high),
         "scale": scale,
         "data": base64.b64encode(levels.astype(np.uint8).tobytes()).decode(),
+        **({"zeros": True} if zeros else {}),
     }
 
 
@@ -218,6 +228,10 @@ def unpack_matrix(packed: dict[str, Any]) -> Floats:
     """The matrix that `pack_matrix` wrote, to its 8 bits; NaN where there is no number."""
     levels = np.frombuffer(base64.b64decode(packed["data"]), dtype=np.uint8).astype(np.float64)
     share, low, high = levels / LEVELS, packed["lo"], packed["hi"]
+    if packed.get("zeros"):
+        above = low * (high / low) ** ((levels - 1) / (LEVELS - 1))
+        values = np.where(levels == 0, 0, above)
+        return np.where(levels == MISSING, np.nan, values).reshape(packed["rows"], -1)
     values = low * (high / low) ** share if packed["scale"] == "log" else low + (high - low) * share
     table: Floats = np.where(levels == MISSING, np.nan, values)
     return table.reshape(packed["rows"], packed["columns"])

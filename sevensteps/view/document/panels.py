@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
 from sevensteps.doctor.case import Case
+from sevensteps.doctor.measures import final_loss, final_steps, first_loss
 from sevensteps.observe.observation import Observation
 from sevensteps.render.text import count_text
 from sevensteps.steps import QUESTIONS
@@ -46,7 +48,7 @@ def what_steps_did(
     did: dict[str, list[str]] = {
         "initialize": [_across(curves.get("signal", {}), 0, "At the first look the signal")],
         "predict": [_size(observation)],
-        "loss": [_losses(observation)],
+        "loss": [_losses(observation, case)],
         "gradient": [_across(curves.get("gradient", {}), -1, "At the last look the gradient")],
         "step": [_updates(curves.get("update", {}))],
         "repeat": [_batches(observation)],
@@ -89,12 +91,17 @@ def _size(observation: Observation) -> str:
     return f"{numbers:,} parameters in {layers}." if numbers else ""
 
 
-def _losses(observation: Observation) -> str:
+def _losses(observation: Observation, case: Case | None) -> str:
     losses = observation.losses
     if len(losses) < 2:
         return ""
-    first, last = number_text(losses[0][1]), number_text(losses[-1][1])
-    return f"The loss went from {first} to {last}."
+    if case is None or math.isnan(final_loss(case)):
+        first, last = number_text(losses[0][1], 3), number_text(losses[-1][1], 3)
+        return f"The loss of a batch went from {first} to {last}."
+    return (  # as the findings say it
+        f"The loss went from {first_loss(case):.3g} to {final_loss(case):.3g}, "
+        f"the mean of {count_text(final_steps(case), 'step')} at its end."
+    )
 
 
 def _updates(by_layer: Mapping[str, Document]) -> str:

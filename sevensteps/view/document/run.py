@@ -51,7 +51,7 @@ from sevensteps.view.document.replayed import (
     weight_histograms,
     weights_over_time,
 )
-from sevensteps.view.document.verdict import UNKNOWN, Context, named, verdict
+from sevensteps.view.document.verdict import UNKNOWN, Context, diagnosis_verdict, named
 
 Document = dict[str, Any]
 
@@ -159,7 +159,7 @@ def judged(
         summary.recipe, shown_path(run.folder / "recipe.toml") if run.folder else "", over_time
     )
     return {
-        "verdict": verdict(diagnosis.state, diagnosis.basis, diagnosis.findings, context),
+        "verdict": diagnosis_verdict(diagnosis, context),
         "ruled_out": named(diagnosis.ruled_out),
         "not_judged": named(diagnosis.not_judged),
     }

@@ -6,10 +6,15 @@ import math
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from statistics import median
 from typing import Any
 
+from sevensteps.doctor.case import Case
 from sevensteps.doctor.conditions import condition_names, summary
+from sevensteps.doctor.diagnosis import Diagnosis
 from sevensteps.doctor.finding import Finding, Measure, Remedy
+from sevensteps.doctor.learning import judge
+from sevensteps.doctor.other_scores import ChanceComparison
 from sevensteps.doctor.report.text import first_sentence
 from sevensteps.doctor.trials.trial import Trial
 from sevensteps.record.run_folder import nan_to_null
@@ -53,20 +58,70 @@ class Context:
     over_time: Mapping[str, Mapping[str, dict[str, Any]]] = field(default_factory=dict)
 
 
-def verdict(
-    state: str, basis: str, findings: Sequence[Finding], context: Context
-) -> dict[str, Any]:
-    """The verdict of a diagnosis, most likely cause first."""
+def diagnosis_verdict(diagnosis: Diagnosis, context: Context) -> dict[str, Any]:
+    """The verdict of a diagnosis, most likely cause first; if it is healthy, on what that rests."""
+    findings, state = diagnosis.findings, diagnosis.state
     if findings:
         sentence = first_sentence(findings[0].explanation)
     else:
         sentence = HEALTHY if state == "healthy" else UNKNOWN
-    return {
+    content = {
         "state": state,
         "sentence": sentence,
-        "basis": basis,
+        "basis": diagnosis.basis_within(),  # the time stands among the figures
         "findings": [_finding(finding, context) for finding in findings[:FINDINGS]],
     }
+    if state == "healthy":
+        content["evidence"] = [_measure(measure) for measure in grounds(diagnosis.case, context)]
+        content["basis"] += " " + looked_for([name for name, _ in diagnosis.not_judged])
+    return content
+
+
+def looked_for(not_judged: Sequence[str]) -> str:
+    """How many faults were looked for.
+
+    >>> looked_for(["dead_units", "a question of another kind"]).endswith("1 could not be judged.")
+    True
+    """
+    names = condition_names()
+    unknown = len(set(names) & set(not_judged))
+    rest = f"; {unknown} could not be judged" if unknown else ""
+    return f"{len(names) - unknown} kinds of fault were looked for and not found{rest}."
+
+
+def grounds(case: Case, context: Context) -> list[Measure]:
+    """On what it rests that nothing is wrong: how much better the network is than an answer that
+    ignores the input, and how its layers are beside what is healthy.
+    """
+    measures = [
+        Measure(
+            f"{one.measure} on {one.of}" if one.of else one.measure,
+            finite(one.reached, 4),
+            f"{'above' if one.reached > one.ignorant else 'below'} {one.ignorant:.4g}, "
+            f"of {'one answer' if one.by == ChanceComparison.by else one.by} for all",
+            "",
+        )
+        for one in judge(case).comparisons
+    ]
+    for by_layer in context.over_time.values():
+        middles = {
+            layer: median(known)
+            for layer, curve in by_layer.items()
+            if "expected" in curve
+            and (known := [value for value in curve["values"] if value is not None])
+        }
+        if middles:
+            layer = max(middles, key=middles.__getitem__)
+            name, (_, most) = by_layer[layer]["name"], by_layer[layer]["expected"]
+            measures.append(
+                Measure(
+                    name,
+                    finite(middles[layer], 3),
+                    f"below {most:g}",
+                    "the layer that has most, in the middle of all looks",
+                )
+            )
+    return measures
 
 
 def _finding(finding: Finding, context: Context) -> dict[str, Any]:

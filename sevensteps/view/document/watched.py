@@ -7,6 +7,7 @@ from typing import Any
 
 from sevensteps import __version__
 from sevensteps.doctor.diagnosis import Diagnosis
+from sevensteps.doctor.measures import final_loss, final_steps, first_loss
 from sevensteps.explain.words.answer import words
 from sevensteps.observe.observation import Observation
 from sevensteps.record.run_folder import nan_to_null
@@ -26,6 +27,7 @@ from sevensteps.view.document.numbers import (
     duration,
     facts,
     figures,
+    finite,
     number_text,
     prose,
     readable,
@@ -33,7 +35,7 @@ from sevensteps.view.document.numbers import (
 )
 from sevensteps.view.document.panels import step_panels, watched_recipe, what_steps_did
 from sevensteps.view.document.repeat import versions_here
-from sevensteps.view.document.verdict import Context, named, verdict
+from sevensteps.view.document.verdict import Context, diagnosis_verdict, named
 
 Document = dict[str, Any]
 SHOWN = 12  # samples of the batches
@@ -62,8 +64,8 @@ def watched_document(diagnosis: Diagnosis, title: str = "", subtitle: str = "") 
         + (f" in {time_text(observation.seconds)}" if observation.seconds else ""),
         "made": datetime.now(UTC).isoformat(timespec="seconds"),
         "version": __version__,
-        "figures": _figures(observation),
-        "verdict": verdict(diagnosis.state, diagnosis.basis, diagnosis.findings, context),
+        "figures": _figures(diagnosis),
+        "verdict": diagnosis_verdict(diagnosis, context),
         "ruled_out": named(diagnosis.ruled_out),
         "not_judged": named(diagnosis.not_judged),
         "steps": step_panels(recipe, reasons, what_steps_did(observation, over_time, case)),
@@ -88,11 +90,14 @@ def watched_document(diagnosis: Diagnosis, title: str = "", subtitle: str = "") 
     return plain
 
 
-def _figures(observation: Observation) -> list[Document]:
-    losses = observation.losses
+def _figures(diagnosis: Diagnosis) -> list[Document]:
+    case = diagnosis.case
+    observation = case.observation
     rows: list[tuple[str, Any, str]] = [("steps", observation.steps, "")]
-    if losses:
-        rows += [("first loss", losses[0][1], ""), ("last loss", losses[-1][1], "")]
+    if observation.losses:
+        end = f"loss at the end, mean of {count_text(final_steps(case), 'step')}"
+        rows += [("first loss", finite(first_loss(case), 3), "")]
+        rows += [(end, finite(final_loss(case), 3), "")]
     if observation.scores:
         rows.append(("last score", observation.scores[-1][1], ""))
     if observation.seconds:

@@ -53,7 +53,8 @@ export const BOUNDS = {
 /**
  * A matrix of 8-bit numbers, row by row, in Base64. Byte b of 0..254 stands for
  * `lo + (hi - lo) * b / 254`, or with `scale` "log" for `lo * (hi / lo) ** (b / 254)`; 255 says
- * that there is no number.
+ * that there is no number. With `zeros`, byte 0 stands for 0, and b of 1..254 for
+ * `lo * (hi / lo) ** ((b - 1) / 253)`.
  *
  * @typedef {object} Matrix
  * @property {number} rows
@@ -62,6 +63,7 @@ export const BOUNDS = {
  * @property {number} hi
  * @property {"linear"|"log"} scale
  * @property {string} data
+ * @property {boolean} [zeros] - only with scale "log"
  */
 
 /**
@@ -154,6 +156,7 @@ export const BOUNDS = {
  * @property {string} basis - on what that rests
  * @property {Severity|"healthy"|"unknown"} state - "unknown": too little was seen
  * @property {Finding[]} findings - most likely cause first
+ * @property {Measure[]} [evidence] - on what it rests that nothing is wrong
  */
 
 /**
@@ -189,6 +192,8 @@ export const BOUNDS = {
  * @property {Range} [range]
  * @property {boolean} [log] - whether its axis is logarithmic at first
  * @property {string} [run] - of several runs, whose it is
+ * @property {"training"|"validation"|"batch"} [part] - of which samples it is; "batch": of those of
+ *   each step
  * @property {{low: Numbers, high: Numbers, seeds: number}} [spread]
  * @property {{value: number, name: string}[]} [levels] - such as "an ignorant network"
  */

@@ -152,7 +152,7 @@ function Scale({ matrix, quantity, named }) {
     high === null ? null : `up to ${withUnit(high, shortUnit(quantity.unit), 2)}`,
   ].filter(Boolean);
   return html`<p class="scale-legend">
-    <span>${withUnit(matrix.lo, shortUnit(quantity.unit), 3)}</span>
+    <span>${matrix.scale === "log" && matrix.values[0] === 0 ? "0 and above it " : ""}${withUnit(matrix.lo, shortUnit(quantity.unit), 3)}</span>
     <span class="ramp" style=${{ background: gradientOf(map, theme.value) }}></span>
     <span>${withUnit(matrix.hi, shortUnit(quantity.unit), 3)}</span>
     ${!shortUnit(quantity.unit) && quantity.unit && html`<span class="quiet">${quantity.unit}</span>`}

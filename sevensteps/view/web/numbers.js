@@ -69,12 +69,13 @@ const decoded = new WeakMap();
 export function decodeMatrix(matrix) {
   let result = decoded.get(matrix);
   if (!result) {
-    const { rows, columns, lo, hi, scale } = matrix;
+    const { rows, columns, lo, hi, scale, zeros } = matrix;
     const values = new Float64Array(256).fill(NaN);
     for (let b = 0; b < MISSING; b++) {
-      const share = b / 254;
+      const share = zeros ? (b - 1) / 253 : b / 254;
       values[b] = scale === "log" ? lo * (hi / lo) ** share : lo + (hi - lo) * share;
     }
+    if (zeros) values[0] = 0;
     const data = bytes(matrix.data);
     if (data.length !== rows * columns) throw new Error("a matrix has other bytes than cells");
     result = { rows, columns, lo, hi, scale, data, values };
@@ -96,6 +97,7 @@ export function cell(matrix, row, column) {
 
 const GROUPED = new Intl.NumberFormat("en-US", { maximumFractionDigits: 0 });
 const SUPERSCRIPT = "⁰¹²³⁴⁵⁶⁷⁸⁹";
+const NO_BREAK = "\u00a0";
 
 /**
  * A number for people: whole numbers in groups of three, others with `digits` digits that count,
@@ -116,7 +118,7 @@ export function format(number, digits = 4) {
     let [mantissa, exponent] = size.toExponential(digits - 1).split("e");
     mantissa = mantissa.includes(".") ? mantissa.replace(/\.?0+$/, "") : mantissa;
     const power = exponent.replace("+", "").replace("-", "⁻").replace(/\d/g, (d) => SUPERSCRIPT[+d]);
-    return `${sign}${mantissa === "1" ? "" : `${mantissa} · `}10${power}`;
+    return `${sign}${mantissa === "1" ? "" : `${mantissa}${NO_BREAK}·${NO_BREAK}`}10${power}`;
   }
   if (size >= 10 ** digits) return sign + GROUPED.format(size);
   const text = size.toPrecision(digits).replace(/(\.\d*?)0+$/, "$1").replace(/\.$/, "");
@@ -124,7 +126,7 @@ export function format(number, digits = 4) {
 }
 
 /**
- * The same with its unit; "%" stands close.
+ * The same with its unit, on the same line.
  *
  * @param {number|null|undefined} number
  * @param {string} [unit]
@@ -133,7 +135,7 @@ export function format(number, digits = 4) {
 export function withUnit(number, unit = "", digits = 4) {
   const text = format(number, digits);
   if (!unit || text === "not finite") return text;
-  return unit === "%" ? `${text} %` : `${text} ${unit}`;
+  return `${text}${NO_BREAK}${unit}`;
 }
 
 /**

@@ -62,6 +62,16 @@ def test_a_matrix_of_nothing_much(table: list[list[float]], scale: str) -> None:
     assert unpack_matrix(packed).shape == np.array(table).shape
 
 
+def test_zero_is_zero_beside_numbers_on_a_logarithmic_scale() -> None:
+    packed = pack_matrix([[0.0, 1e-9], [1e-3, math.nan]], "log")
+    values = unpack_matrix(packed)
+    assert packed["zeros"]
+    assert values[0, 0] == 0
+    assert np.allclose([values[0, 1], values[1, 0]], [1e-9, 1e-3])
+    assert math.isnan(values[1, 1])
+    assert "zeros" not in pack_matrix([[1e-9, 1e-3]], "log")
+
+
 def test_many_units_are_grouped() -> None:
     rows, width = group_rows(np.arange(10.0).reshape(10, 1), 4)
     assert width == 3
@@ -73,14 +83,14 @@ def test_many_units_are_grouped() -> None:
     ("text", "written"),
     [
         ("a curvature of 2.318e+04", "a curvature of 23,180"),
-        ("a rate of 8.63e-05.", "a rate of 8.63 · 10⁻⁵."),
-        ("64 of 1438 samples, 6% wrong", "64 of 1,438 samples, 6 % wrong"),
+        ("a rate of 8.63e-05.", "a rate of 8.63\u00a0·\u00a010⁻⁵."),
+        ("64 of 1438 samples, 6% wrong", "64 of 1,438 samples, 6\u00a0% wrong"),
         ("from -1.79 to +0.5", "from −1.79 to +0.5"),
         ("use adam(lr=1e-3), or sgd(0.0001)", "use adam(lr=1e-3), or sgd(0.0001)"),
         ("cnn16384, v2.13.0, 1,000, 5-10", "cnn16384, v2.13.0, 1,000, 5-10"),
         ("He et al. 2015", "He et al. 2015"),
         ("Adam at 1e-2", "Adam at 0.01"),
-        ("moved by 0.00032 times", "moved by 3.2 · 10⁻⁴ times"),
+        ("moved by 0.00032 times", "moved by 3.2\u00a0·\u00a010⁻⁴ times"),
     ],
 )
 def test_sentences_have_one_notation(text: str, written: str) -> None:
@@ -97,5 +107,5 @@ def test_times_and_numbers_have_few_digits() -> None:
     assert duration(None) == (0.0, "ms")
     assert number_text(math.inf) == "not finite"
     assert number_text(1627.34) == "1,627"
-    assert number_text(2e-5) == "2 · 10⁻⁵"
+    assert number_text(2e-5) == "2\u00a0·\u00a010⁻⁵"
     assert number_text(-0.5) == "−0.5"

@@ -21,18 +21,21 @@ test("a matrix gives back its ends, and NaN where there is no number", () => {
   assert.ok(Number.isNaN(numbers.cell(linear, 1, 1)));
   const log = numbers.decodeMatrix({ rows: 1, columns: 4, lo: 1e-4, hi: 1, scale: "log", data });
   assert.ok(Math.abs(numbers.cell(log, 0, 2) - 1e-2) < 1e-12);
+  const zeros = numbers.decodeMatrix({ rows: 1, columns: 2, lo: 1e-4, hi: 1, scale: "log", zeros: true, data: btoa("\x00\x01") });
+  assert.equal(numbers.cell(zeros, 0, 0), 0);
+  assert.ok(Math.abs(numbers.cell(zeros, 0, 1) - 1e-4) < 1e-12);
   assert.throws(() => numbers.decodeMatrix({ rows: 9, columns: 2, lo: 0, hi: 1, scale: "log", data }));
 });
 
 test("numbers are written for people", () => {
   const cases = [
     [0, "0"], [3, "3"], [1196, "1,196"], [-12345678, "−12,345,678"], [0.0326293, "0.03263"],
-    [0.5, "0.5"], [12.3456, "12.35"], [123456.7, "123,457"], [0.00001234, "1.234 · 10⁻⁵"],
-    [1e-9, "10⁻⁹"], [2.5e21, "2.5 · 10²¹"], [null, "not finite"], [NaN, "not finite"],
+    [0.5, "0.5"], [12.3456, "12.35"], [123456.7, "123,457"], [0.00001234, "1.234\u00a0·\u00a010⁻⁵"],
+    [1e-9, "10⁻⁹"], [2.5e21, "2.5\u00a0·\u00a010²¹"], [null, "not finite"], [NaN, "not finite"],
     [Infinity, "∞"], [100.04, "100"], [0.001, "0.001"],
   ];
   for (const [number, text] of cases) assert.equal(numbers.format(number), text);
-  assert.equal(numbers.withUnit(3, "ms"), "3 ms");
+  assert.equal(numbers.withUnit(3, "ms"), "3\u00a0ms");
   assert.equal(numbers.counted(1, "step"), "1 step");
   assert.equal(numbers.counted(2000, "step"), "2,000 steps");
 });

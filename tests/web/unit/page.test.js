@@ -23,7 +23,7 @@ test("numbers are grouped from a thousand on, whole or not", () => {
   assert.equal(format(1627.34), "1,627");
   assert.equal(format(1627), "1,627");
   assert.equal(format(156_000), "156,000");
-  assert.equal(format(2e-5), "2 · 10⁻⁵");
+  assert.equal(format(2e-5), "2\u00a0·\u00a010⁻⁵");
 });
 
 test("sentences begin with a capital and end", () => {

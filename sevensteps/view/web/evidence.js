@@ -2,6 +2,7 @@
 
 import { html } from "./html.js";
 import { capital, format } from "./numbers.js";
+import { decades, evenly } from "./series.js";
 import { Text } from "./words.js";
 
 /** @typedef {import("./document.js").Measure} Measure */
@@ -73,29 +74,32 @@ export function rangeOf(text) {
  * @param {EvidenceBar & {whole?: number}} bar
  */
 export function places(bar) {
-  const ends = bar.expected.filter((n) => n !== null).map(Number);
-  const all = [bar.observed, ...ends];
-  if (bar.log && all.every((n) => n > 0)) {
-    const low = Math.log(Math.min(...all)) - Math.LN10 / 2;
-    const high = Math.log(Math.max(...all)) + Math.LN10 / 2;
-    return placesOn((n) => (Math.log(n) - low) / (high - low), bar);
-  }
-  const low = Math.min(0, ...all);
-  const high = bar.whole ?? (Math.max(0, ...all) * 1.15 || 1);
-  return placesOn((n) => (n - low) / (high - low || 1), bar);
-}
-
-/**
- * @param {(n: number) => number} place
- * @param {EvidenceBar} bar
- */
-function placesOn(place, bar) {
+  const { place } = axisOf(bar);
   const [from, to] = bar.expected;
   return {
     observed: place(bar.observed),
     from: from === null ? 0 : place(from),
     to: to === null ? 1 : place(to),
   };
+}
+
+/**
+ * The scale of a bar: its ends, and where a number lies between them.
+ *
+ * @param {EvidenceBar & {whole?: number}} bar
+ */
+function axisOf(bar) {
+  const ends = bar.expected.filter((n) => n !== null).map(Number);
+  const all = [bar.observed, ...ends];
+  if (bar.log && all.every((n) => n > 0)) {
+    const low = Math.min(...all) / Math.sqrt(10);
+    const high = Math.max(...all) * Math.sqrt(10);
+    const place = /** @param {number} n */ (n) => Math.log(n / low) / Math.log(high / low);
+    return { low, high, log: true, place };
+  }
+  const low = Math.min(0, ...all);
+  const high = bar.whole ?? (Math.max(0, ...all) * 1.15 || 1);
+  return { low, high, log: false, place: /** @param {number} n */ (n) => (n - low) / (high - low || 1) };
 }
 
 /** @param {Measure["observed"]} value */
@@ -122,6 +126,23 @@ export function EvidenceRow({ measure }) {
   </div>`;
 }
 
+/** Whether a measure was as it is expected. @param {Measure} measure */
+export function asExpected(measure) {
+  const bar = barOf(measure);
+  return bar !== null && isExpected(bar);
+}
+
+/**
+ * The measures that were as expected, in a sentence: a card is for what speaks for the finding.
+ *
+ * @param {{evidence: Measure[]}} props
+ */
+export function Within({ evidence }) {
+  if (!evidence.length) return null;
+  const texts = evidence.map((one) => `${one.measure} ${shown(one.observed)} (expected ${shown(one.expected)})`);
+  return html`<p class="quiet within">As expected, all the same: <${Text} text=${texts.join("; ")} />.</p>`;
+}
+
 /** Whether what was observed lies in the range. @param {EvidenceBar} bar */
 export function isExpected({ observed, expected: [low, high] }) {
   return (low === null || observed >= low) && (high === null || observed <= high);
@@ -141,6 +162,28 @@ export function curveOf(drawn) {
   return list;
 }
 
+const TICKS = 5; // at most
+const APART = 0.17; // of the width, so that no two texts touch
+
+/**
+ * The lines of a bar's scale: round numbers, and the ends of what is expected where there is room.
+ *
+ * @param {EvidenceBar & {whole?: number}} bar
+ * @returns {{place: number, text: string}[]}
+ */
+export function ticksOf(bar) {
+  const { place, low, high, log } = axisOf(bar);
+  const limits = bar.expected.filter((n) => n !== null && n >= low && n <= high).map(Number);
+  const round = log ? decades(low, high) : evenly(low, high, TICKS);
+  /** @type {number[]} */
+  const ticks = [];
+  for (const tick of [...limits, ...(bar.whole ? [0, bar.whole] : []), ...round]) {
+    const free = ticks.every((other) => Math.abs(place(other) - place(tick)) >= APART);
+    if (free && ticks.length < TICKS) ticks.push(tick);
+  }
+  return ticks.sort((a, b) => a - b).map((tick) => ({ place: place(tick), text: format(tick, 3) }));
+}
+
 /** @param {{bar: EvidenceBar & {whole?: number}}} props */
 function Bar({ bar }) {
   const { observed, from, to } = places(bar);
@@ -150,5 +193,8 @@ function Bar({ bar }) {
     <span class="bar-expected" style=${{ left: percent(Math.min(from, 1 - width)), width: percent(width) }}></span>
     <span class="bar-line" style=${{ left: 0, width: percent(observed) }}></span>
     <span class="bar-observed" style=${{ left: percent(observed) }}></span>
+    ${ticksOf(bar).map(
+      ({ place, text }) => html`<i style=${{ left: percent(place) }}><b style=${{ transform: `translateX(${(-100 * place).toFixed(1)}%)` }}>${text}</b></i>`,
+    )}
   </div>`;
 }

@@ -170,9 +170,9 @@ export function decades(low, high) {
   return ticks.length > 1 ? ticks : evenly(low, high);
 }
 
-/** Round numbers, evenly spaced, where no two powers of ten lie. @param {number} low @param {number} high */
-function evenly(low, high) {
-  const rough = (high - low) / 4;
+/** Round numbers, evenly spaced. @param {number} low @param {number} high @param {number} [most] */
+export function evenly(low, high, most = 5) {
+  const rough = (high - low) / (most - 1);
   const power = 10 ** Math.floor(Math.log10(rough));
   const every = power * ([1, 2, 5].find((times) => times * power >= rough) ?? 10);
   const first = Math.ceil(low / every);

@@ -4,10 +4,11 @@ import { useMemo } from "preact/hooks";
 
 import { Chart } from "./chart.js";
 import { Command } from "./copy.js";
-import { Evidence, EvidenceRow, curveOf } from "./evidence.js";
+import { Evidence, EvidenceRow, Within, asExpected, curveOf } from "./evidence.js";
 import { html } from "./html.js";
 import { Network } from "./network.js";
-import { capital, format, sentence } from "./numbers.js";
+import { capital, format, sentence, withUnit } from "./numbers.js";
+import { ByLayer } from "./profile.js";
 import { Trials } from "./trials.js";
 import { Text } from "./words.js";
 
@@ -53,6 +54,10 @@ export function Verdict({ document }) {
       (finding, index) =>
         html`<${FindingView} finding=${finding} document=${document} rank=${index + 1} key=${index} />`,
     )}
+    ${verdict.evidence && verdict.evidence.length > 0 && html`<div class="grounds">
+      <h2 class="rivals-title">On what this rests</h2>
+      <${Evidence} evidence=${verdict.evidence} />
+    </div>`}
     <p class="basis">${without(verdict.basis, verdict.sentence)}</p>
     <${NotFound} document=${document} />
   </section>`;
@@ -73,7 +78,7 @@ function Rivals({ findings }) {
             <a href=${`#finding-${index + 1}`}>${nameOf(finding)}</a>
           </p>
           <p class="chips"><${Chips} finding=${finding} /></p>
-          ${finding.evidence[0] && html`<${EvidenceRow} measure=${finding.evidence[0]} />`}
+          ${finding.evidence[0] && html`<${EvidenceRow} measure=${finding.evidence.find((one) => !asExpected(one)) ?? finding.evidence[0]} />`}
         </li>`,
       )}
     </ol>`;
@@ -119,6 +124,7 @@ function StateIcon({ state }) {
 /** @param {{findings: Finding[]}} props */
 function StepStrip({ findings }) {
   const [first, ...others] = findings.map((finding) => finding.step);
+  const elsewhere = mendedElsewhere(findings[0]);
   /** @param {string} name */
   const kind = (name) => (name === first ? "blamed" : others.some((other) => other === name) ? "suspect" : "");
   return html`<div class="strip-frame">
@@ -129,7 +135,9 @@ function StepStrip({ findings }) {
         </li>`,
       )}
     </ol>
-    <p class="strip-note">Of the seven steps of a training, step ${STEPS.indexOf(first) + 1} (${first}) is to blame.</p>
+    <p class="strip-note">
+      Of the seven steps of a training, ${stepName(first)} is ${elsewhere ? `where it goes wrong; it is mended in ${elsewhere}` : "to blame"}.
+    </p>
   </div>`;
 }
 
@@ -149,26 +157,34 @@ function FindingView({ finding, document, rank, short }) {
   </details>`;
 }
 
-/** @param {{finding: Finding, rank?: number}} props */
-function FindingHead({ finding, rank }) {
-  return html`<span class="finding-head">${rank && html`<span class="number">${rank} </span>`}<b>${nameOf(finding)}</b> <${Chips} finding=${finding} /></span>`;
+/** @param {{finding: Finding, rank?: number, symptom?: boolean}} props */
+function FindingHead({ finding, rank, symptom }) {
+  return html`<span class="finding-head">${rank && html`<span class="number">${rank} </span>`}<b>${nameOf(finding)}</b> <${Chips} finding=${finding} step=${!symptom} /></span>`;
+}
+
+/** One of the seven in a sentence. @param {string} step */
+const stepName = (step) => (STEPS.includes(step) ? `step ${STEPS.indexOf(step) + 1} (${step})` : `the ${step}`);
+
+/**
+ * The steps that the first remedy changes, where that is not the one to blame; else "".
+ *
+ * @param {Finding} finding
+ */
+function mendedElsewhere(finding) {
+  const changed = Object.keys(finding.remedies[0]?.change ?? {});
+  return changed.includes(finding.step) ? "" : changed.map(stepName).join(" and ");
 }
 
 /**
- * Which step, where it is mended, how sure, and since when.
+ * Which step, how sure, and since when; of what only follows from another cause no step.
  *
  * @param {{finding: Finding, step?: boolean}} props
  */
 function Chips({ finding, step: named = true }) {
-  const changed = Object.keys(finding.remedies[0]?.change ?? {});
-  const mended = changed.includes(finding.step)
-    ? []
-    : changed.map((step) => (STEPS.includes(step) ? `step ${STEPS.indexOf(step) + 1} · ${step}` : `the ${step}`));
-  return html`${named && html`<span class="chip">step ${STEPS.indexOf(finding.step) + 1} · ${finding.step}</span>`}
-    ${mended.length > 0 && html`<span class="chip plain">mended in ${mended.join(" and ")}</span>`}
-    <span class="chip plain" title="how sure the diagnosis is of this cause">${Math.round(100 * finding.confidence)} % sure</span>
+  return html`${named && html`<span class="chip blamed">${stepName(finding.step)}</span>`}
+    <span class="chip" title="how sure the diagnosis is of this cause">${withUnit(Math.round(100 * finding.confidence), "%")} sure</span>
     ${finding.onset !== null &&
-    html`<span class="chip plain">
+    html`<span class="chip">
       ${finding.onset ? `began at step ${format(finding.onset)}` : "from the start"}
     </span>`}`;
 }
@@ -182,11 +198,15 @@ function FindingBody({ finding, document }) {
   );
   const heading = finding.title ? "" : (document.verdict?.sentence ?? "");
   const rest = without(finding.explanation, heading);
+  const speaking = finding.evidence.filter((one) => !asExpected(one));
+  const cards = speaking.length ? speaking : finding.evidence;
+  const within = finding.evidence.filter((one) => !cards.includes(one));
   return html`<div class="finding-body">
     ${rest && html`<p class="explanation"><${Text} text=${rest} /></p>`}
     ${finding.consequence && html`<p class="consequence"><b>What it means for you.</b> <${Text} text=${finding.consequence} /></p>`}
-    ${finding.evidence.length > 0 && html`<h3>The evidence</h3><${Evidence} evidence=${finding.evidence} />`}
+    ${finding.evidence.length > 0 && html`<h3>The evidence</h3><${Evidence} evidence=${cards} /><${Within} evidence=${within} />`}
     <${Beginning} finding=${finding} document=${document} />
+    ${document.looks && html`<${ByLayer} finding=${finding} looks=${document.looks} />`}
     ${drawn && html`<h3>Where in the network</h3><${Network} layers=${layers} where=${finding.where} />`}
     ${finding.remedies.length > 0 && html`<h3>What to change</h3>`}
     ${finding.remedies.map(
@@ -199,7 +219,7 @@ function FindingBody({ finding, document }) {
       <h3>What follows from it</h3>
       ${finding.symptoms.map(
         (symptom) => html`<details>
-          <summary><${FindingHead} finding=${symptom} /></summary>
+          <summary><${FindingHead} finding=${symptom} symptom /></summary>
           <div class="finding-body">
             <p class="explanation"><${Text} text=${symptom.explanation} /></p>
             <${Evidence} evidence=${symptom.evidence} />
@@ -276,7 +296,7 @@ function RemedyView({ remedy, document, finding }) {
     ${Object.entries(remedy.change).map(([step, value]) => {
       const now = document.steps?.find((panel) => panel.name === step)?.value;
       return html`<p class="change">
-        <span class="chip">${STEPS.includes(step) ? `step ${STEPS.indexOf(step) + 1} · ` : ""}${step}</span>
+        <span class="chip">${stepName(step)}</span>
         ${now && html`<code class="was">${now}</code><span class="arrow" aria-label="becomes">→</span>`}
         <code class="new">${value}</code>
       </p>`;

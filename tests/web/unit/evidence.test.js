@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import { barOf, places, rangeOf } from "../../../sevensteps/view/web/evidence.js";
+import { barOf, places, rangeOf, ticksOf } from "../../../sevensteps/view/web/evidence.js";
 import { dots } from "../../../sevensteps/view/web/network.js";
 import { axisOf } from "../../../sevensteps/view/web/trials.js";
 
@@ -34,6 +34,20 @@ test("observed and expected lie within the bar", () => {
     { observed: -2, expected: [0, null] }, { observed: 0, expected: [0, 0] },
   ]) {
     for (const place of Object.values(places(bar))) assert.ok(place >= 0 && place <= 1, place);
+  }
+});
+
+test("a bar has a scale with the ends of what is expected, and no two texts touch", () => {
+  for (const [bar, texts] of [
+    [{ observed: 3.6, expected: [null, 0.1], log: true }, ["0.1", "1", "10"]],
+    [{ observed: 0.3, expected: [null, 1] }, ["0", "0.5", "1"]],
+    [{ observed: 1, expected: [30, 30], whole: 30 }, ["0", "10", "20", "30"]],
+    [{ observed: 0, expected: [0, 0] }, ["0", "0.5", "1"]],
+  ]) {
+    const ticks = ticksOf(bar);
+    assert.deepEqual(ticks.map(({ text }) => text), texts);
+    ticks.forEach((tick, i) => assert.ok(!i || tick.place - ticks[i - 1].place >= 0.17));
+    assert.ok(ticks.every(({ place }) => place >= 0 && place <= 1));
   }
 });
 

@@ -22,6 +22,7 @@ INTERVAL = 0.25  # seconds between two updates, at least
 SHARE = 0.005  # of the time that updates may take
 POINTS = 240  # of a curve; more would not be seen
 WIDTH, HEIGHT, LEFT, TOP, BOTTOM = 640, 150, 66, 8, 20  # of the drawing, in its own units
+SOLID = 3  # curves that colour alone tells apart, as on the page
 WIDE = 20  # times the least: beyond it a loss is drawn on a scale of powers of ten
 # where notebooks say that they are dark: JupyterLab, VS Code, Colab
 DARK = ('[data-jp-theme-light="false"]', ".vscode-dark", "html[theme=dark]")
@@ -210,7 +211,8 @@ def _styles() -> str:
     ]
     for number in range(1, len(palette().series) + 1):
         own = f"var(--series-{number})"
-        rules.append(f".{NAME} .series-{number}{{stroke:{own};color:{own}}}")
+        dash = ";stroke-dasharray:8 4" if number > SOLID else ""
+        rules.append(f".{NAME} .series-{number}{{stroke:{own};color:{own}{dash}}}")
     return "".join(rules)
 
 

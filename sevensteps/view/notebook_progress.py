@@ -34,7 +34,7 @@ class NotebookProgress(Observer):
 
     def __init__(self) -> None:
         self.display = LiveDisplay()
-        self.losses = LiveCurve("steps", "series-6", soft=True)
+        self.losses = LiveCurve("steps", "series-1", soft=True)
         self.train = LiveCurve("training", "series-1")
         self.valid = LiveCurve("validation", "series-2")
         self.metrics: dict[str, Any] = {}

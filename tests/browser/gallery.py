@@ -187,7 +187,7 @@ FAULTY: dict[str, Builder] = {
         "long-steps", predict="mlp(30, activation='sigmoid')", step=TOO_LONG, stop="epochs(10)"
     ),
     "vanishing_gradient": trained(
-        "nine-sigmoids",
+        "eight-sigmoids",
         predict="mlp(8, 8, 8, 8, 8, 8, 8, 8, activation='sigmoid')",
         step="sgd(lr=0.1)",
         stop="epochs(4)",

@@ -71,13 +71,13 @@ def contrast(one: str, other: str) -> float:
 
 @pytest.mark.parametrize("seen", SEEN)
 @pytest.mark.parametrize("mode", ["light", "dark"])
-def test_neighbours_and_meanings_can_be_told_apart(mode: str, seen: str) -> None:
+def test_curves_and_meanings_can_be_told_apart(mode: str, seen: str) -> None:
     colours = palette(mode)
-    pairs = [*itertools.combinations(colours.series[:3], 2)]
+    pairs = [*itertools.combinations(colours.series, 2)]
     pairs += [(colours["observed"], colours["expected"]), (colours["observed"], colours["good"])]
     for one, other in pairs:
         first, second = (oklab(SEEN[seen] @ linear(colour)) for colour in (one, other))
-        assert np.linalg.norm(first - second) > 1.5 * NOTICEABLE, (one, other)
+        assert np.linalg.norm(first - second) > 3 * NOTICEABLE, (one, other)
 
 
 @pytest.mark.parametrize("mode", ["light", "dark"])

@@ -107,7 +107,7 @@ def step_losses(observation: Observation) -> Document | None:
     behind = max(observation.steps, len(points))
     return curve(
         "loss of each step", "loss", points, behind=behind, extremes=observation.extremes
-    ) | {"log": is_wide(points)}
+    ) | {"part": "batch", "log": is_wide(points)}
 
 
 def history_curves(history: Sequence[Mapping[str, Any]]) -> list[Document]:
@@ -122,6 +122,7 @@ def history_curves(history: Sequence[Mapping[str, Any]]) -> list[Document]:
             if any(value is not None for _, value in points):
                 curves.append(
                     curve(f"{title} {metric_title(name)}", metric_title(name), points)
+                    | {"part": title}
                     | ({"log": is_wide(points)} if name == "loss" else {})
                 )
     return curves
@@ -138,9 +139,10 @@ def reported_curves(observation: Observation) -> list[Document]:
     for position, (name, group) in enumerate((("validation loss", "loss"), ("score", "score")), 1):
         points = [(row[0], row[position]) for row in observation.evaluations if row[position]]
         if points:
-            curves.append(curve(name, group, points))
+            curves.append(curve(name, group, points) | {"part": "validation"})
     if observation.scores:
-        curves.append(curve("score of the step", "score", observation.scores))
+        each = curve("score of the step", "score", observation.scores)
+        curves.append(each | {"part": "batch"})
     for name, values in list(observation.parts.items())[:8]:
         curves.append(curve(f"loss term {name}", "loss terms", values))
     return curves

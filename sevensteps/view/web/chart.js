@@ -8,10 +8,12 @@ import { capital, format } from "./numbers.js";
 import { Behind, Cursor, Legend, PointsTable } from "./readout.js";
 import { decades, hasSpike, seriesOf, spansDecade, tickTexts, valueRange, visible, wholeRange } from "./series.js";
 import { axis, hovered, zoom } from "./state.js";
-import { SERIES, colour, theme } from "./theme.js";
+import { stylesOf } from "./styles.js";
+import { colour, theme } from "./theme.js";
 import uPlot from "./uplot.js";
 
 /** @typedef {import("./series.js").Series} Series */
+/** @typedef {Series & {style: import("./styles.js").Style}} Styled */
 /** @typedef {import("./document.js").Curve} Curve */
 
 /** @typedef {import("./marks.js").Mark} Mark */
@@ -30,7 +32,11 @@ import uPlot from "./uplot.js";
 /** @param {ChartProps} props */
 export function Chart({ title, curves, marks = [], log = false, expected, height = 240, plain }) {
   const all = useMemo(
-    () => curves.map(seriesOf).sort((a, b) => Number(b.xs.length > 300) - Number(a.xs.length > 300)),
+    () => {
+      const styles = stylesOf(curves);
+      const drawn = curves.map((curve, index) => ({ ...seriesOf(curve), style: styles[index] }));
+      return drawn.sort((a, b) => Number(isSoft(b)) - Number(isSoft(a))); // the first lie behind
+    },
     [curves],
   );
   const positive = useMemo(() => all.every((series) => !series.ys.some((y) => y <= 0)), [all]);
@@ -98,6 +104,9 @@ export function Chart({ title, curves, marks = [], log = false, expected, height
   </figure>`;
 }
 
+/** Whether a curve is thin, behind the others. @param {Styled} series */
+const isSoft = (series) => series.style.soft || series.xs.length > 300;
+
 /**
  * @param {[number, number]} range
  * @param {[number, number]} whole
@@ -148,7 +157,7 @@ function draw(plot, all, range, log, expected, latest) {
 }
 
 /**
- * @param {{all: Series[], logarithmic: boolean, height: number, width: number, named: boolean,
+ * @param {{all: Styled[], logarithmic: boolean, height: number, width: number, named: boolean,
  *   expected: [number|null, number|null]|undefined, latest: {current: Latest}}} options
  * @param {HTMLElement} element
  */
@@ -160,12 +169,11 @@ function makePlot({ all, logarithmic, height, width, expected, latest, named }, 
   const series = [{}];
   /** @type {any[]} */
   const bands = [];
-  all.forEach((one, index) => {
-    const stroke = colour(SERIES[index % SERIES.length]);
-    const dense = all.length > 1 && one.xs.length > 300;
-    const points = { show: one.xs.length <= 60, size: 5, fill: stroke, stroke };
-    const dash = index < SERIES.length ? undefined : [7, 4];
-    series.push({ label: one.name, stroke, dash, width: dense ? 1 : 1.7, alpha: dense ? 0.7 : 1, points });
+  all.forEach((one) => {
+    const stroke = colour(`series-${one.style.colour}`);
+    const soft = all.length > 1 && isSoft(one);
+    const points = { show: one.xs.length <= 60 && !one.style.soft, size: 5, fill: stroke, stroke };
+    series.push({ label: one.name, stroke, dash: one.style.dash, width: soft ? 1 : 1.7, alpha: soft ? 0.55 : 1, points });
     if (one.spread) {
       const edge = { stroke: "transparent", points: { show: false } };
       series.push({ ...edge }, { ...edge });

@@ -5,7 +5,6 @@ import { counted, format, shortUnit, withUnit } from "./numbers.js";
 import { at } from "./series.js";
 import { hovered, zoom } from "./state.js";
 import { NumbersBehind } from "./table.js";
-import { SERIES } from "./theme.js";
 
 /** @typedef {import("uplot")} uPlot */
 /** @typedef {import("./series.js").Series} Series */
@@ -14,19 +13,18 @@ import { SERIES } from "./theme.js";
  * The name of each curve with its value under the cursor, else its last; then the levels, and the
  * range that is expected.
  *
- * @param {{all: Series[], expected?: [number|null, number|null]}} props
+ * @param {{all: import("./chart.js").Styled[], expected?: [number|null, number|null]}} props
  */
 export function Legend({ all, expected }) {
   const step = hovered.value;
   const levels = all.flatMap((series) => series.levels.map((level) => ({ ...level, unit: series.unit })));
   return html`<ul class="legend">
-    ${all.map((series, index) => {
+    ${all.map((series) => {
       const point = at(series, step ?? Infinity);
       return html`<li key=${series.name}>
-        <span
-          class=${index < SERIES.length ? "swatch" : "swatch dashed"}
-          data-series=${(index % SERIES.length) + 1}
-        ></span>
+        <svg class="line-swatch" data-series=${series.style.colour} aria-hidden="true">
+          <path d="M0 2H26" stroke-dasharray=${series.style.dash.join(" ")} stroke-width=${series.style.soft && all.length > 1 ? 1.2 : 2.5} />
+        </svg>
         <span>${series.name}</span>
         <output>
           ${point ? withUnit(point.value, shortUnit(series.unit)) : "–"}

@@ -26,9 +26,6 @@ export function colour(name) {
   return getComputedStyle(document.documentElement).getPropertyValue(`--${name}`).trim();
 }
 
-/** Of curves, in the order in which they are taken: told apart without red and green. */
-export const SERIES = ["series-1", "series-2", "series-3", "series-4", "series-5", "series-6"];
-
 /** Stops of the colour maps, each from its lowest number to its highest. */
 const MAPS = {
   light: {

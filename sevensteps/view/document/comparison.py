@@ -83,8 +83,8 @@ def result_rows(summaries: Sequence[RunSummary]) -> list[Document]:
 
 def _measures(summary: RunSummary) -> dict[str, Any]:
     parts = {
-        "training": summary.metrics["train"],
-        "validation": summary.metrics["valid"],
+        "after the last step, training": summary.metrics["train"],
+        "after the last step, validation": summary.metrics["valid"],
         "best validation": summary.best.metrics["valid"],
     }
     measures: dict[str, Any] = {

@@ -120,8 +120,10 @@ def history_curves(history: Sequence[Mapping[str, Any]]) -> list[Document]:
                 (row["step"], row[part].get(name)) for row in history if name in row.get(part, {})
             ]
             if any(value is not None for _, value in points):
+                # the network changes while an epoch goes on, and each batch is judged by its own
+                of_epoch = ", mean of the epoch" if (part, name) == ("train", "loss") else ""
                 curves.append(
-                    curve(f"{title} {metric_title(name)}", metric_title(name), points)
+                    curve(f"{title} {metric_title(name)}{of_epoch}", metric_title(name), points)
                     | {"part": title}
                     | ({"log": is_wide(points)} if name == "loss" else {})
                 )

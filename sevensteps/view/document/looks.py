@@ -23,7 +23,7 @@ from sevensteps.view.document.numbers import (
 )
 
 CELLS = 900_000  # of the matrices of all layers together, a byte each
-Measured = Callable[[Look, LayerFacts], Tensor | None]
+Measured = Callable[[Look, LayerFacts, Look | None], Tensor | None]  # the last: the look before
 
 
 @dataclass(frozen=True)
@@ -58,32 +58,35 @@ def _all_silent(values: Floats) -> float:
     return float(np.mean(values >= 1))
 
 
-def _spread(look: Look, layer: LayerFacts) -> Tensor | None:
+def _spread(look: Look, layer: LayerFacts, before: Look | None) -> Tensor | None:
     signal = look.signals.get(layer.name)
     return None if signal is None else signal.std
 
 
-def _gradient(look: Look, layer: LayerFacts) -> Tensor | None:
+def _gradient(look: Look, layer: LayerFacts, before: Look | None) -> Tensor | None:
     signal = look.signals.get(layer.name)
     return None if signal is None else signal.gradient
 
 
-def _update(look: Look, layer: LayerFacts) -> Tensor | None:
+def _update(look: Look, layer: LayerFacts, before: Look | None) -> Tensor | None:
     for name in layer.parameters:
         change = look.changes.get(name)
         if change is not None and change.update is not None and name.endswith("weight"):
-            return change.update / change.weight.clamp(min=1e-12)
+            # of the weights before the step: after one that is far too long they are as long as it
+            known = before.changes.get(name) if before and before.step == look.step - 1 else None
+            weight = change.weight if known is None else known.weight
+            return change.update / weight.clamp(min=1e-12)
     return None
 
 
-def _silent(look: Look, layer: LayerFacts) -> Tensor | None:
+def _silent(look: Look, layer: LayerFacts, before: Look | None) -> Tensor | None:
     signal = look.signals.get(layer.name)
     if signal is None or layer.role != "activation" or not layer.function.rectifies:
         return None
     return 1 - signal.firing
 
 
-def _flat(look: Look, layer: LayerFacts) -> Tensor | None:
+def _flat(look: Look, layer: LayerFacts, before: Look | None) -> Tensor | None:
     signal = look.signals.get(layer.name)
     return None if signal is None else signal.flat
 
@@ -185,8 +188,8 @@ def thin(rows: Sequence[Any], most: int) -> list[Any]:
 def _table(looks: Sequence[Look], layer: LayerFacts, measure: Measured) -> Floats | None:
     """[units, looks] of one quantity of one layer; None where it has none."""
     columns: list[Floats | None] = []
-    for look in looks:
-        values = measure(look, layer)
+    for before, look in zip([None, *looks], looks, strict=False):
+        values = measure(look, layer, before)
         columns.append(None if values is None else values.double().flatten().cpu().numpy())
     units = max((len(column) for column in columns if column is not None), default=0)
     if not units:

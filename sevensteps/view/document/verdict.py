@@ -65,15 +65,18 @@ def diagnosis_verdict(diagnosis: Diagnosis, context: Context) -> dict[str, Any]:
         sentence = first_sentence(findings[0].explanation)
     else:
         sentence = HEALTHY if state == "healthy" else UNKNOWN
-    content = {
+    healthy = state == "healthy"
+    basis = diagnosis.basis_within()  # the time stands among the figures
+    if healthy:
+        basis += f" {looked_for([name for name, _ in diagnosis.not_judged])}"
+    content: dict[str, Any] = {
         "state": state,
         "sentence": sentence,
-        "basis": diagnosis.basis_within(),  # the time stands among the figures
+        "basis": basis,
         "findings": [_finding(finding, context) for finding in findings[:FINDINGS]],
     }
-    if state == "healthy":
+    if healthy:
         content["evidence"] = [_measure(measure) for measure in grounds(diagnosis.case, context)]
-        content["basis"] += " " + looked_for([name for name, _ in diagnosis.not_judged])
     return content
 
 

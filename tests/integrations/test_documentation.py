@@ -38,8 +38,10 @@ def test_the_example_runs(
     pytest.importorskip(EXAMPLES[heading], reason="make test-integrations")
     monkeypatch.setenv("KERAS_BACKEND", "torch")
     monkeypatch.chdir(tmp_path)
-    names: dict[str, Any] = {"__name__": "__main__"}
-    exec(compile(code("What is handed on") + code(heading), heading, "exec"), names)
+    script = tmp_path / "train.py"
+    script.write_text(f"{code('What is handed on')}\n{code(heading)}", encoding="utf-8")
+    names: dict[str, Any] = {"__name__": "__main__", "__file__": str(script)}
+    exec(compile(script.read_text(encoding="utf-8"), script, "exec"), names)
     printed = capsys.readouterr()
     said = printed.out + printed.err
     if heading == "Lightning":

@@ -241,7 +241,7 @@ class AccountRecorder(StepRecorder):
         if optimizer is not None:
             key = id(optimizer)
             self._stepping.add(key)
-            self._groups[key] = [_settings(group) for group in optimizer.param_groups]
+            self._groups[key] = _settings(optimizer)
             if (scale := _grad_scale()) is not None:
                 self._scales[key] = scale
         if closure:
@@ -325,7 +325,7 @@ class AccountRecorder(StepRecorder):
         groups: list[GroupAccount] = []
         for number, optimizer in enumerate(self.optimizers):
             key = id(optimizer)
-            settings = self._groups.get(key) or [_settings(g) for g in optimizer.param_groups]
+            settings = self._groups.get(key) or _settings(optimizer)
             scale = self._scales.get(key)
             groups += (
                 GroupAccount(
@@ -433,14 +433,22 @@ def _is_plain(parameter: nn.Parameter) -> bool:
     return not parameter.is_meta
 
 
-def _settings(group: dict[str, Any]) -> dict[str, Any]:
-    """What a `GroupAccount` says of an optimizer group's settings."""
-    initial = group.get("initial_lr")
-    return {
-        "lr": float(group.get("lr", 0.0)),
-        "initial_lr": None if initial is None else float(initial),
-        "weight_decay": float(group.get("weight_decay", 0.0)),
-    }
+def _settings(optimizer: torch.optim.Optimizer) -> list[dict[str, Any]]:
+    """What a `GroupAccount` says of the settings of each of an optimizer's groups."""
+    built = getattr(optimizer, "defaults", {}).get("lr")
+    return [
+        {
+            "lr": float(group.get("lr", 0.0)),
+            "initial_lr": _number(group.get("initial_lr")),
+            "weight_decay": float(group.get("weight_decay", 0.0)),
+            "built_lr": _number(built),
+        }
+        for group in optimizer.param_groups
+    ]
+
+
+def _number(value: Any) -> float | None:
+    return None if value is None else float(value)
 
 
 def _grad_scale() -> float | None:

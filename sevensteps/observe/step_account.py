@@ -53,7 +53,8 @@ class GroupAccount:
     did not.
 
     `optimizer` is the optimizer's number, `steps` how often it stepped; `initial_lr` is there where
-    a schedule changes `lr`; `scale` is what a `GradScaler` had multiplied the loss by.
+    a schedule changes `lr`; `scale` is what a `GradScaler` had multiplied the loss by; `built_lr`
+    is the rate that the optimizer was built with, for groups without one of their own.
     """
 
     optimizer: int
@@ -63,6 +64,7 @@ class GroupAccount:
     weight_decay: float = 0.0
     steps: int = 0
     scale: float | None = None
+    built_lr: float | None = None
 
 
 @dataclass(frozen=True)

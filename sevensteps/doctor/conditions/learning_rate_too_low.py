@@ -6,7 +6,9 @@ even the steepest direction has been gone down; or the loss still falls in a nea
 far from its goal, while the curvature would allow a rate many times as large. Whatever the loss
 measures: the weights are near where they were drawn, and nothing says that it learned. Closed form:
 stable below 2/λ_max, and down by 1/e in 1 / (rate · λ) steps. A warm-up that never ends: the
-schedule only raised the rate, and left off far below the one that it works towards (`initial_lr`).
+schedule only raised the rate, and left off far below the one that it works towards (`initial_lr`;
+of rates that the loop itself raises up to its last steps, the one that the optimizer was built
+with).
 
 Remedies: a rate several times as high, as far as the curvature or the way still to go allows;
 `adam(lr=0.001)`, whose steps do not depend on how small the gradients are. Silent on: a rate
@@ -55,6 +57,7 @@ NOT_BEGUN = 0.3  # of them: then even a few hundred steps are not what was missi
 FAR_BELOW = 100.0  # times the rate that would be stable: whatever the steps, it is the rate
 LINE = -0.95  # correlation of the loss with the step
 WARM = 0.3  # of the rate that a warm-up works towards
+LAST = 0.9  # of the steps: a rate that the loop itself still raises then has not arrived
 BEGUN = 0.05  # of the way from chance to perfect
 GOOD = 0.9  # of it, where nobody asks how the weights came there
 MOST_ADAPTIVE = 0.05  # a rate that Adam and the like could be meant to reach
@@ -174,7 +177,8 @@ def _warm_up(case: Case) -> Finding | None:
     """A schedule that raises the rate from the first step to the last, and gets nowhere near."""
     rates = case.observation.rates
     groups = [group for look in case.looks if look.account for group in look.account.groups[:1]]
-    full = next((group.initial_lr for group in groups if group.initial_lr), None)
+    scheduled = next((group.initial_lr for group in groups if group.initial_lr), None)
+    full = scheduled or next((group.built_lr for group in groups if group.built_lr), None)
     if full is None or len(rates) < 2 or case.steps < 20 or case.before_training:
         return None
     if full > MOST_ADAPTIVE and optimizer_name(case) in ADAPTIVE:
@@ -183,21 +187,28 @@ def _warm_up(case: Case) -> Finding | None:
     last = rates[-1][1]
     if not rises or not 0 < last < WARM * full or learned_enough(case, 0.8):
         return None
+    if scheduled is None and rates[-1][0] < LAST * case.steps:
+        return None  # it came to an end, at a rate that is the loop's own
     moves = len(rates) - 1
+    goal, source = (
+        ("it works towards", "initial_lr of the optimizer group")
+        if scheduled
+        else ("the optimizer was built with", "defaults of the optimizer")
+    )
     return Finding(
         "learning_rate_too_low",
         STEP,
         "error" if not learned_enough(case, 0.5) else "warning",
         0.93,
         f"The learning rate was still warming up when the training ended: it had reached {last:.2g}"
-        f", {last / full:.1%} of the {full:g} that it works towards. In {case.steps:,} steps the "
-        f"schedule moved it {moves:,} times.",
+        f", {last / full:.1%} of the {full:g} that {goal}. In {case.steps:,} steps the schedule "
+        f"moved it {moves:,} times.",
         [
             Measure(
-                "learning rate at the end, of the one that it works towards",
+                f"learning rate at the end, of the one that {goal}",
                 significant(last / full),
                 "1 after a tenth of the steps or less",
-                "initial_lr of the optimizer group",
+                source,
             ),
             Measure("times the schedule moved the rate", moves, f"up to {case.steps:,}", ""),
         ],
@@ -208,7 +219,7 @@ def _warm_up(case: Case) -> Finding | None:
                 "a warm-up of a tenth of the steps at most"
                 + (
                     "; its length is counted in calls of scheduler.step(): call it for every batch"
-                    if moves < 0.5 * case.steps
+                    if scheduled and moves < 0.5 * case.steps
                     else ""
                 ),
             )

@@ -21,12 +21,17 @@ STEPS = 100
 
 
 def case_of(
-    rate: Callable[[int], float], initial: float, loss: Callable[[int], float], adam: bool
+    rate: Callable[[int], float],
+    initial: float,
+    loss: Callable[[int], float],
+    adam: bool,
+    by_hand: bool = False,
 ) -> Case:
     model = nn.Linear(2, 2)
     kind: type[torch.optim.Optimizer] = torch.optim.Adam if adam else torch.optim.SGD
     facts = network_facts(model, [kind(model.parameters(), initial)])  # type: ignore[call-arg]
-    account = StepAccount(groups=(GroupAccount(0, kind.__name__, rate(0), initial),))
+    group = GroupAccount(0, kind.__name__, rate(0), None if by_hand else initial, built_lr=initial)
+    account = StepAccount(groups=(group,))
     observation = Observation(facts, looks=[Look(0, loss(0), (rate(0),), account=account)])
     observation.losses = [(step, loss(step)) for step in range(STEPS)]
     observation.steps = STEPS
@@ -60,6 +65,24 @@ def test_a_warm_up_that_never_ends(
 ) -> None:
     finding = learning_rate_too_low.examine(case_of(rate, initial, loss, adam))
     assert (finding is not None and "warming up" in finding.explanation) is accused
+
+
+@pytest.mark.parametrize(
+    ("rate", "loss", "accused"),
+    [
+        (lambda step: 1e-6 * (step + 1), lambda _: 2.3, True),
+        (lambda step: 1e-6 * (step // 5 + 1), lambda _: 2.3, True),
+        (lambda step: 1e-4 * min(1.0, (step + 1) / 10), lambda _: 2.3, False),  # another goal
+        (lambda step: 1e-3 * min(1.0, (step + 1) / 10), lambda _: 2.3, False),
+        (lambda _: 1e-5, lambda _: 2.3, False),
+        (lambda step: 1e-6 * (step + 1), lambda step: 2.3 * 0.9**step, False),
+    ],
+)
+def test_a_warm_up_by_hand_works_towards_the_rate_that_the_optimizer_was_built_with(
+    rate: Callable[[int], float], loss: Callable[[int], float], accused: bool
+) -> None:
+    finding = learning_rate_too_low.examine(case_of(rate, 1e-3, loss, True, by_hand=True))
+    assert (finding is not None and "was built with" in finding.explanation) is accused
 
 
 @pytest.mark.parametrize(

@@ -53,6 +53,7 @@ from sevensteps.doctor.loss_from_calls import (
     transforms_targets,
 )
 from sevensteps.doctor.loss_purpose import is_error
+from sevensteps.doctor.rate_by_hand import rate_by_hand
 from sevensteps.metrics import accuracy, baseline, r2
 from sevensteps.observe.call import Call, LossTerm
 from sevensteps.observe.layer_recorder import LayerRecorder
@@ -697,8 +698,12 @@ class Case:
 
     @cached_property
     def lr(self) -> float | None:
-        """The learning rate of the first parameter group, at the first look."""
-        return self.looks[0].lr[0] if self.looks and self.looks[0].lr else None
+        """The learning rate of the first parameter group, at the first look; of a loop without an
+        optimizer, the one that its updates show.
+        """
+        if self.looks and self.looks[0].lr:
+            return self.looks[0].lr[0]
+        return None if self.facts.groups else rate_by_hand(self.looks)
 
     @cached_property
     def diverged_at(self) -> int | None:

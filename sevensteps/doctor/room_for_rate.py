@@ -91,7 +91,7 @@ def _usual_rate(case: Case) -> float | None:
     """The learning rate, after a warm-up; None where that took more than half of the steps."""
     rates = case.observation.rates
     early = [rate for step, rate in rates if 2 * step <= case.steps]
-    usual = max(case.lr or 0.0, *early[-1:])
+    usual = max([case.lr or 0.0, *early[-1:]])
     return None if any(rate > 1.1 * usual for _, rate in rates[len(early) :]) else usual
 
 

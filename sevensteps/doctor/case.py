@@ -6,7 +6,6 @@ or the loss are not available.
 
 from __future__ import annotations
 
-import copy
 import dataclasses
 import math
 import operator
@@ -56,6 +55,7 @@ from sevensteps.doctor.loss_purpose import is_error
 from sevensteps.doctor.rate_by_hand import rate_by_hand
 from sevensteps.metrics import accuracy, baseline, r2
 from sevensteps.observe.call import Call, LossTerm
+from sevensteps.observe.copies import copy_network
 from sevensteps.observe.layer_recorder import LayerRecorder
 from sevensteps.observe.look import Look
 from sevensteps.observe.network_facts import LayerFacts, NetworkFacts
@@ -458,7 +458,7 @@ class Case:
             yield None
             return
         try:
-            network = copy.deepcopy(self.network)
+            network = copy_network(self.network)
         except Exception as failure:
             why = f"it cannot be copied, so it cannot be evaluated: {failure_text(failure)}"
             self.not_judged.append(("network", why))

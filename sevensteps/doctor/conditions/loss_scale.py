@@ -6,7 +6,7 @@ Source: PyTorch, `reduction`.
 
 Remedies: `reduction="mean"`, as every loss here has it. Silent on: optimizers that divide by the
 gradient's own size (Adam), which do not mind; trainings that go well; losses that are scaled
-down, as for accumulation; the factor of a `GradScaler`.
+down, as for accumulation; the factor of a `GradScaler`; steps that are too short all the same.
 """
 
 from __future__ import annotations
@@ -14,7 +14,13 @@ from __future__ import annotations
 from sevensteps.doctor.case import Case
 from sevensteps.doctor.finding import Finding, Measure, Remedy
 from sevensteps.doctor.identify_loss import REGRESSION_LOSSES
-from sevensteps.doctor.measures import ADAPTIVE, learned_enough, optimizer_name, significant
+from sevensteps.doctor.measures import (
+    ADAPTIVE,
+    learned_enough,
+    optimizer_name,
+    path_of_steps,
+    significant,
+)
 from sevensteps.observe.look import Look
 
 STEP = "loss"
@@ -32,6 +38,7 @@ EXPLAINS = (
     "ill_conditioned",
 )
 FACTOR = 6.0  # times the mean over the samples
+SHORT = 0.1  # all steps together, in norms of the weights: they are not too long
 # losses with one number for each element of the output
 ELEMENTWISE = (*REGRESSION_LOSSES, "binary_cross_entropy", "binary_cross_entropy_with_logits")
 
@@ -49,6 +56,7 @@ def examine(case: Case) -> Finding | None:
         1 / FACTOR / 10 < factor < FACTOR
         or optimizer_name(case) in ADAPTIVE
         or learned_enough(case, 0.8)
+        or path_of_steps(case) < SHORT
     ):
         return None
     if factor < 1:

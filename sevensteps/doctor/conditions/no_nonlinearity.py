@@ -33,6 +33,7 @@ STEP = "predict"
 EXPLAINS = ("too_small", "underfitting", "stopped_early", "labels_unrelated", "label_noise")
 LEARNED = 0.95  # skill of what is linear on purpose: a remark
 VARIES = 0.02  # of the largest answer, by which answers differ
+SAMPLES = 64  # samples
 FAR = 100.0  # times the inputs, so that no unit is on, or off, for all of them by its bias
 LINEAR = {
     "Linear",
@@ -133,11 +134,10 @@ def _bent(case: Case, times: float = 1.0) -> bool | None:
     x, count = only_tensor(inputs), sample_count(inputs)
     if x is None or count < 8 or not x.is_floating_point():
         return None
-    half = min(count // 2, 64)
-    a, b = rows(inputs, slice(half)), rows(inputs, slice(half, 2 * half))
-    second = only_tensor(b)
-    assert second is not None
-    middle = map_tensors(lambda first: (first + second) / 2, a)
+    # each with the one before it: samples further on may be the same, fed once more
+    a = rows(inputs, slice(min(count, SAMPLES)))
+    b = map_tensors(lambda first: first.roll(1, 0), a)
+    middle = map_tensors(lambda first: (first + first.roll(1, 0)) / 2, a)
     outputs = [case.outputs((part, None)) for part in (a, b, middle)]
     if any(o is None for o in outputs):
         return None

@@ -4,7 +4,6 @@ touched.
 
 from __future__ import annotations
 
-import copy
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
@@ -23,6 +22,7 @@ from sevensteps.doctor.trace.operations import (
     Place,
     follow_layers,
 )
+from sevensteps.observe.copies import copy_network
 from sevensteps.observe.loss_tape import (
     InputOf,
     LossTape,
@@ -72,7 +72,7 @@ def repeat(
     """
     result = Repeated()
     try:
-        copies = {name: copy.deepcopy(bare_module(module)) for name, module in networks.items()}
+        copies = {name: copy_network(bare_module(module)) for name, module in networks.items()}
         for name, module in copies.items():
             _load(module, prefix_of(name), state)
     except Exception as failure:

@@ -470,7 +470,9 @@ class Discovery:
         if self._evaluated is not training or other:
             self._finish_evaluation()
         self._evaluated = training
-        (self.evaluations.evaluation or self.evaluations.start()).gradients = gradients
+        evaluation = self.evaluations.evaluation or self.evaluations.start()
+        evaluation.gradients = gradients
+        evaluation.in_training_mode += id(module) in self._roots and module.training
 
         def note_inputs(arguments: Inputs) -> None:
             source = self.loaders.evaluated(training.loaders, arguments)
@@ -504,6 +506,7 @@ class Discovery:
         loss, score = evaluation.mean_loss(), evaluation.score()
         if loss is not None or score is not None:
             training.watcher.valid(loss, score)
+            training.note_mode(evaluation.in_training_mode)
         if (samples := evaluation.samples()) is not None:
             self.valid[self.trainings.index(training)] = samples
 

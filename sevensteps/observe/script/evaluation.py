@@ -50,6 +50,7 @@ class Evaluation:
         self.answers = RightAnswers()
         self.calls = 0
         self.gradients = False  # whether it is made with gradients switched on
+        self.in_training_mode = 0  # calls of a whole network that is in training mode
         self.inputs: list[Tensor] = []
         self.targets: list[Tensor] = []
         self.last_input: Tensor | None = None

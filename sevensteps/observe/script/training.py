@@ -4,7 +4,6 @@ end.
 
 from __future__ import annotations
 
-import copy
 import itertools
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
@@ -12,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import Tensor, nn
 
+from sevensteps.observe.copies import copy_network
 from sevensteps.observe.script.loaders import TrainingLoaders
 from sevensteps.observe.script.losses import BackwardLoss, TargetReader, add_waiting, sum_of
 from sevensteps.observe.script.roots import optimizer_tensors, parameter_ids
@@ -64,6 +64,7 @@ class ScriptTraining:
         self._targets = TargetReader()
         self._counts: dict[int, int] = {}
         self._stepping: set[int] = set()  # optimizers that have ever stepped
+        self._in_training_mode = 0  # calls of evaluations
 
     @property
     def manual(self) -> bool:
@@ -133,6 +134,16 @@ class ScriptTraining:
         held = {key for o in self.optimizers.values() for key in map(id, optimizer_tensors(o))}
         left, new = (held & self.parameters) - present, present - self.parameters - held
         self.rebuilt = bool(left and new) and len(self.networks) == 1
+
+    def note_mode(self, calls: int) -> None:
+        """An evaluation is over, of which so many `calls` ran in training mode: also one after the
+        last step, or where no step was listened to.
+        """
+        self._in_training_mode += calls
+        if self.watcher is not None and len(self.networks) == 1 and self._in_training_mode:
+            notes = self.watcher.observation.notes
+            counted = notes.get("evaluations_training", 0)
+            notes["evaluations_training"] = max(counted, self._in_training_mode)
 
     def copy_networks(self) -> None:
         """Another training is about to change its parameters: keep what it has come to."""
@@ -266,7 +277,7 @@ def _places(network: nn.Module) -> list[tuple[dict[str, Any], str, Any]]:
 
 def _copy(module: nn.Module | None) -> nn.Module | None:
     try:
-        return copy.deepcopy(module)
+        return None if module is None else copy_network(module)
     except Exception:  # as of one that keeps tensors with a graph
         return None
 

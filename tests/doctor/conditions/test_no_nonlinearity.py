@@ -37,6 +37,43 @@ def test_a_chain_is_named_and_a_list_is_not() -> None:
     assert not said_of(nn.ModuleList([into, out]), lambda x: out(into(x).relu()))
 
 
+def test_samples_that_come_back_in_each_step_do_not_make_a_network_linear() -> None:
+    torch.manual_seed(0)
+    model = nn.Sequential(nn.Linear(4, 16), nn.ReLU(), nn.Linear(16, 1))
+    x = torch.randn(64, 4)
+    y = x.prod(1, keepdim=True)
+    optimizer = torch.optim.SGD(model.parameters(), 1e-7)
+    with ss.watch(model, optimizer) as watch:
+        for _ in range(60):
+            loss = F.mse_loss(model(x), y)
+            optimizer.zero_grad()
+            loss.backward()
+            optimizer.step()
+            watch.step(loss, target=y)
+    named = [f.condition for f in watch.diagnose().findings]
+    assert "no_nonlinearity" not in named
+
+
+def test_a_sum_whose_steps_are_too_short_all_the_same_is_not_the_cause() -> None:
+    def named(lr: float) -> list[str]:
+        torch.manual_seed(0)
+        model = nn.Sequential(nn.Linear(4, 16), nn.ReLU(), nn.Linear(16, 1))
+        x = torch.randn(64, 4)
+        y = x.sum(1, keepdim=True) + 3
+        optimizer = torch.optim.SGD(model.parameters(), lr)
+        with ss.watch(model, optimizer) as watch:
+            for _ in range(200):
+                loss = F.mse_loss(model(x), y, reduction="sum")
+                optimizer.zero_grad()
+                loss.backward()
+                optimizer.step()
+                watch.step(loss, target=y)
+        return [f.condition for f in watch.diagnose().findings]
+
+    assert named(1e-8)[0] == "learning_rate_too_low"
+    assert "loss_scale" in named(0.02)
+
+
 class Bent(nn.Module):
     """Bends by a function, and takes a graph beside its inputs."""
 

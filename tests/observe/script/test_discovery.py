@@ -75,6 +75,31 @@ def test_an_evaluation_with_gradients_switched_on(through_backward: bool) -> Non
     assert torch.equal(discovery.valid[0][0], X[:8])
 
 
+@pytest.mark.parametrize(("evaluates", "judged"), [(True, True), (False, True), (False, False)])
+def test_an_evaluation_in_training_mode_is_noted_after_the_last_step(
+    evaluates: bool, judged: bool
+) -> None:
+    def script() -> None:
+        net = nn.Sequential(nn.Linear(3, 5), nn.Dropout(), nn.Linear(5, 4))
+        optimizer = torch.optim.SGD(net.parameters(), lr=0.1)
+        for _ in range(3):
+            optimizer.zero_grad()
+            F.cross_entropy(net(X), Y).backward()
+            optimizer.step()
+        if evaluates:
+            net.eval()
+        with torch.no_grad():
+            for rows in torch.arange(20).split(10):
+                answer = net(X[rows])  # as to set running statistics, where nothing is judged
+                if judged:
+                    F.cross_entropy(answer, Y[rows])
+
+    watcher = discover(script).trainings[0].watcher
+    assert watcher is not None
+    noted = watcher.observation.notes.get("evaluations_training", 0)
+    assert noted == (2 if judged and not evaluates else 0)
+
+
 def test_training_in_evaluation_mode_is_no_evaluation() -> None:
     def script() -> None:
         net = classifier()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from types import SimpleNamespace
 from typing import Any
 
 import torch
@@ -22,6 +23,7 @@ class WatcherLog:
         self.updates = self.compared = 0
         self.looking, self.quiet = looking, not looking
         self.started = False
+        self.observation = SimpleNamespace(notes={})
         self.network = None  # whose samples would be compared with those of data sets
 
     def start(self) -> None:

@@ -95,7 +95,10 @@ def process_report(
             training.watcher.break_off(failure)
         try:
             tried = number if plans else None
-            reports.append(training_report(training, discovery.valid.get(number), tried, page))
+            line = optimizer_lines(discovery, training)
+            reports.append(
+                training_report(training, discovery.valid.get(number), tried, page, line)
+            )
         except Exception as failed:
             failures.append(f"{type(failed).__name__}: {' '.join(str(failed).split())}"[:300])
     if not reports and (failure is None or isinstance(failure, KeyboardInterrupt)):
@@ -130,14 +133,20 @@ def uncompleted_report(discovery: Discovery, page: bool = False) -> list[Trainin
 
 
 def training_report(
-    training: ScriptTraining, valid: Any, number: int | None = None, page: bool = False
+    training: ScriptTraining,
+    valid: Any,
+    number: int | None = None,
+    page: bool = False,
+    optimizer_line: str = "",
 ) -> TrainingReport:
     """The diagnosis of one training, and what it is of; with its `number` among those of the
-    script, what can be tried of it; with `page`, what a page shows of it.
+    script, what can be tried of it; with `page`, what a page shows of it. Its optimizers are made
+    at `optimizer_line`.
     """
     from sevensteps.api.watch import case_of
     from sevensteps.doctor.asking import sample_limit_of
     from sevensteps.doctor.diagnosis import diagnose
+    from sevensteps.doctor.report.places import name_lines
     from sevensteps.doctor.report.script import first_and_last
     from sevensteps.observe.script.dataset_reader import read_samples
 
@@ -161,6 +170,7 @@ def training_report(
         case.network = next(iter(final.values())) if len(final) == 1 else None
         case.networks = {name: module for name, module in final.items() if module is not None}
     diagnosis = diagnose(case)
+    name_lines(diagnosis.findings, {"optimizer": optimizer_line, "backward": training.backward_at})
     plan = None
     if number is not None:
         from sevensteps.doctor.trials.script.proposals import plan_of
@@ -168,6 +178,15 @@ def training_report(
         plan = plan_of(case, diagnosis.findings, training.optimizer_names, number)
     losses = first_and_last(watcher.observation.losses)
     return report_of(training, diagnosis, losses, plan, page=page)
+
+
+def optimizer_lines(discovery: Discovery, training: ScriptTraining) -> str:
+    """Where the optimizers of a training are made, each line once."""
+    lines = [
+        discovery.construction_lines.get(optimizer, "")
+        for optimizer in training.optimizers.values()
+    ]
+    return " and ".join(dict.fromkeys(filter(None, lines)))
 
 
 def report_of(

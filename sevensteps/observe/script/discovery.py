@@ -66,6 +66,10 @@ class Discovery:
         self._by_optimizer: dict[int, ScriptTraining] = {}
         self._unrooted: dict[int, weakref.ref[torch.optim.Optimizer]] = {}
         self._ignored: weakref.WeakSet[torch.optim.Optimizer] = weakref.WeakSet()
+        # where each optimizer is made
+        self.construction_lines: weakref.WeakKeyDictionary[torch.optim.Optimizer, str] = (
+            weakref.WeakKeyDictionary()
+        )
         self._called: list[weakref.ref[nn.Module]] = []
         self._current: ScriptTraining | None = None
         self._evaluated: ScriptTraining | None = None
@@ -82,6 +86,7 @@ class Discovery:
         self.optimizers += 1
         if len(self.trainings) >= MAX_TRAININGS:
             return
+        self.construction_lines[optimizer] = place_of_call()
         self._unrooted[id(optimizer)] = weakref.ref(optimizer)
         self.searching(True)
 
@@ -127,6 +132,8 @@ class Discovery:
         if self._current is None:
             self._find_without_optimizer(loss)
         if self._current is not None:
+            if not self._current.steps:  # up to the first step: no later one pays for it
+                self._current.backward_at = place_of_call()
             self._current.backward(loss, bool(self._stepping))
         if self._unrooted:
             self._last_loss = loss.detach(), self._current

@@ -52,6 +52,7 @@ class ScriptTraining:
         self.in_training_mode = False
         self.called = False  # whether a network of it was called itself, with gradients
         self.place = place  # where its network was called first
+        self.backward_at = ""  # where its backward pass is called, as in `train.py:41`
         self.watcher: AnyLoopWatcher | None = None
         self.networks: dict[str, nn.Module] = {}
         self.optimizers: dict[int, torch.optim.Optimizer] = {}

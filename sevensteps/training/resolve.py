@@ -154,9 +154,12 @@ def resolve(
 
 def expected_steps(stop: stops.Stop, limit: int | None) -> int | None:
     """About how many steps a training takes that may take `limit`: fewer in few `seconds(…)`. None
-    where there is nothing to tell by.
+    where there is nothing to tell by, as where the seconds only bound another rule that says when
+    it is enough.
     """
     timed = [rule.count for rule in stop.rules() if isinstance(rule, stops.seconds)]
+    if limit is None and len(timed) < len(stop.rules()):
+        return None
     counts = [limit, *(int(count / SECONDS_OF_A_STEP) for count in timed)]
     return min((count for count in counts if count is not None), default=None)
 

@@ -39,6 +39,7 @@ def test_everything_left_open_is_chosen_with_a_reason(source: str) -> None:
         ("epochs(10)", True, "chain_rule(clip=1.0)"),
         ("seconds(60)", True, "compiled(clip=1.0)"),
         ("seconds(1) | epochs(1000)", True, "chain_rule(clip=1.0)"),
+        ("patience(1) | seconds(60)", True, "chain_rule(clip=1.0)"),
         ("accuracy(1.0)", True, "chain_rule(clip=1.0)"),
     ],
 )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import json
+import re
 import shlex
 import unicodedata
 from collections.abc import Iterable
@@ -70,13 +71,20 @@ def printable(text: str) -> str:
     )
 
 
+def _by_number(name: str) -> list[str | int]:
+    """`column 2` comes before `column 10`."""
+    return [int(part) if part.isdecimal() else part for part in re.split(r"(\d+)", name)]
+
+
 def nearest(name: str, names: Iterable[str]) -> str:
     """The end of a sentence about an unknown `name`: the closest known one, else all of them.
 
     >>> nearest("mpl", ["linear", "mlp"])
     "did you mean 'mlp'?"
+    >>> nearest("price", ["column 10", "column 2"])
+    'known: column 2, column 10'
     """
-    known = sorted(names)
+    known = sorted(names, key=_by_number)
     close = difflib.get_close_matches(
         name.lower(), known, n=1, cutoff=0.55 if len(name) > 2 else 0.5
     )

@@ -95,7 +95,11 @@ def _describe(
         remarks.insert(0, "left out, as asked")
     elif (reason := inference.useless(comma)) and inference.name not in options.keep:
         remarks.insert(0, f"left out: {reason}")
-    elif is_identifier(inference.name) and len(inference.counts) > inference.present_cells / 2:
+    elif (
+        is_identifier(inference.name)
+        and len(inference.counts) > inference.present_cells / 2
+        and not _has_fractions(inference, comma)
+    ):
         remarks.append("an identifier?")
     if style is not None and (odd := inference.odd_count(style)):
         remarks.append(f"{odd:,} cells are no {style[0]}, as '{inference.odd_cells[style][1]}'")
@@ -109,6 +113,15 @@ def _describe(
         _content(inference, comma),
         "; ".join(remarks),
     )
+
+
+def _has_fractions(inference: ColumnInference, comma: bool) -> bool:
+    """Whether it has numbers that are not whole, which is what is measured, and names no row."""
+    style = inference.style(comma)
+    if style is None or style[0] != "number":
+        return False
+    numbers = inference.numbers(style)
+    return bool((numbers[~numpy.isnan(numbers)] % 1 != 0).any())
 
 
 def _content(inference: ColumnInference, comma: bool) -> str:

@@ -52,3 +52,14 @@ def test_without_a_target_one_is_suggested() -> None:
         "content": "0 to 16",
         "remark": "",
     }
+
+
+def test_measured_numbers_are_no_identifier() -> None:
+    rows = [[f"{n / 7:.3f}", str(n * 37 % 101), f"{n % 3}"] for n in range(60)]
+    names = ["column 1", "column 2", "column 3"]
+    overview = overview_of(TextTable("a.csv", "a.csv", names, rows), FrameOptions("a.csv"))
+    assert [column.remark for column in overview.columns] == [
+        "",
+        "left out: has another number in each row: an identifier",
+        "",
+    ]

@@ -15,16 +15,18 @@ def wrap(text: str, width: int, indent: str = "", further: str | None = None) ->
     """`text` in lines of at most `width` cells of a terminal, in which some characters take two.
 
     The first line begins with `indent`, the others with `further` (by default two spaces more).
-    Lines break at spaces; a word that is longer than a line is cut. An empty text is one empty
-    line.
+    Lines break at spaces, but not between a number and its %; a word that is longer than a line is
+    cut. An empty text is one empty line.
 
     >>> wrap("one two three", 9)
     ['one two', '  three']
+    >>> wrap("up to 95 % of it", 9)
+    ['up to', '  95 % of', '  it']
     """
     further = f"{indent}  " if further is None else further
     lines: list[str] = []
     line, empty = indent, True
-    for space, word in re.findall(r"(\s*)(\S+)", text):
+    for space, word in re.findall(r"(\s*)(\S*\d %\S*|\S+)", text):
         gap = " " * len(space) if not empty or not lines else ""
         if not empty and cell_len(line) + len(gap) + cell_len(word) > width:
             lines.append(line)

@@ -7,13 +7,12 @@ from typing import Any
 
 import torch
 from torch import nn
-from torch.nn.modules.module import register_module_forward_pre_hook
 
 from sevensteps.observe.compiled import CompiledCode
 from sevensteps.observe.data_sketch import DataSketch
 from sevensteps.observe.look import Look
 from sevensteps.observe.network_facts import refuses_hooks
-from sevensteps.observe.step_hooks import is_transformed, keywords_of_call
+from sevensteps.observe.step_hooks import CallWrapper, is_transformed
 from sevensteps.observe.step_recorder import StepRecorder
 
 SKETCH_SECONDS = 2.2e-4  # of one batch, about
@@ -47,7 +46,7 @@ class DataRecorder(StepRecorder):
             for module in networks.values()
         ]
         self._before: list[int] = []  # versions when the step began, which change in its update
-        self._handle: Any = None
+        self._wrappers: list[CallWrapper] = []
         # a compiled network would be compiled anew
         self._may_listen = not any(refuses_hooks(module) for module in networks.values())
 
@@ -71,26 +70,25 @@ class DataRecorder(StepRecorder):
     @property
     def listening(self) -> bool:
         """Whether the step that runs is one that is noted, but not looked at."""
-        return self._handle is not None
+        return bool(self._wrappers)
 
     def listen(self) -> None:
         """Note the data of the step to come, without the other hooks."""
         self._inputs = None
         self._before = self._versions()
-        if (
-            self.compiled.blind or self.compiled.modules
-        ):  # a hook would have PyTorch compile them again
+        if self.compiled.blind or self.compiled.modules:  # PyTorch would compile them again
             return
-        self._handle = register_module_forward_pre_hook(self._module_enters)
+        # a global hook would be called for every module in them
+        self._wrappers = [CallWrapper(self, module) for module in self.networks.values()]
 
     def arm(self) -> None:
         self._inputs = None
 
     def disarm(self) -> None:
         self._inputs = None
-        if self._handle is not None:
-            self._handle.remove()
-            self._handle = None
+        for wrapper in self._wrappers:
+            wrapper.remove()
+        self._wrappers = []
 
     def network_enters(
         self, network: str, module: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]
@@ -120,7 +118,10 @@ class DataRecorder(StepRecorder):
     def _versions(self) -> list[int]:
         return [0 if p is None else p._version for p in self._trained]
 
-    def _module_enters(self, module: nn.Module, args: tuple[Any, ...]) -> None:
+    def module_enters(
+        self, module: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]
+    ) -> None:
+        """A network is called in a step that is noted, but not looked at."""
         network = self._roots.get(id(module))
         if network is None or not torch.is_grad_enabled() or is_transformed():
             return
@@ -128,6 +129,9 @@ class DataRecorder(StepRecorder):
             if self._inputs is not None and self._versions() != self._before:
                 return  # the step is over, and this belongs to an evaluation
             if self._inputs is None or self._inputs[0] == network:
-                self._inputs = network, (args, keywords_of_call())
+                self._inputs = network, (args, kwargs)
         except Exception as failure:  # whatever goes wrong in here, the training goes on
             self.failed(failure)
+
+    def module_returns(self, module: nn.Module, args: tuple[Any, ...], output: Any) -> None:
+        """What a network gives is not noted."""

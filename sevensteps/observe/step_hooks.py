@@ -10,7 +10,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, Self
+from typing import Any, Protocol, Self
 
 import torch
 from torch import nn
@@ -228,6 +228,18 @@ def methods_for(event: str, recorders: Sequence[StepRecorder]) -> list[Callable[
     ]
 
 
+class CallListener(Protocol):
+    """Who is told of the calls of a module, before and after."""
+
+    def module_enters(
+        self, module: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]
+    ) -> None:
+        """`module` is called with these arguments."""
+
+    def module_returns(self, module: nn.Module, args: tuple[Any, ...], output: Any) -> None:
+        """`module` has computed `output`."""
+
+
 class CallWrapper:
     """Stands between the caller of `module` and the module, from here to `remove()`.
 
@@ -235,15 +247,15 @@ class CallWrapper:
     copies what is there; of a class that does, a copy has None there, as without us.
     """
 
-    def __init__(self, hooks: StepHooks, module: nn.Module) -> None:
-        self.hooks, self.module = hooks, module
+    def __init__(self, listener: CallListener, module: nn.Module) -> None:
+        self.listener, self.module = listener, module
         self.wrapped: Callable[..., Any] | None = vars(module).get("_compiled_call_impl")
         vars(module)["_compiled_call_impl"] = self
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
-        self.hooks.module_enters(self.module, args, kwargs)
+        self.listener.module_enters(self.module, args, kwargs)
         output = (self.wrapped or self.module._call_impl)(*args, **kwargs)
-        self.hooks.module_returns(self.module, args, output)
+        self.listener.module_returns(self.module, args, output)
         return output
 
     def __reduce__(self) -> tuple[type[None], tuple[()]]:
@@ -251,8 +263,13 @@ class CallWrapper:
 
     def remove(self) -> None:
         """Take the wrapper off."""
-        if vars(self.module).get("_compiled_call_impl") is not self:
-            return  # the module has been compiled in the meantime
+        outer = vars(self.module).get("_compiled_call_impl")
+        if outer is not self:
+            while isinstance(outer, CallWrapper):
+                if outer.wrapped is self:
+                    outer.wrapped = self.wrapped
+                outer = outer.wrapped
+            return  # or the module has been compiled in the meantime
         if self.wrapped is None:
             del vars(self.module)["_compiled_call_impl"]
         else:

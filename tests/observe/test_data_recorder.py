@@ -13,6 +13,7 @@ from sevensteps.observe import data_recorder
 from sevensteps.observe.data_recorder import FIRST_STEPS, STRETCH, DataRecorder
 from sevensteps.observe.data_sketch import DataSketch, hash_rows
 from sevensteps.observe.observation import Observation
+from sevensteps.observe.replay_recorder import ReplayRecorder
 
 
 def watched(batches: list[tuple[Tensor, Tensor]], budget: float) -> Observation:
@@ -89,6 +90,27 @@ def test_steps_are_noted_in_stretches_all_over_an_epoch() -> None:
     recorder.set_step_seconds(1e-5)
     fewer = [step for step in range(10_000) if recorder.is_due(step)]
     assert 0 < len(fewer) < len(due) / 4
+
+
+@pytest.mark.parametrize("data_first", [True, False])
+def test_a_network_is_left_as_it_was_in_whatever_order_listeners_go(data_first: bool) -> None:
+    network = nn.Sequential(nn.Linear(2, 2))
+    data = DataRecorder(DataSketch(), {"": network}, 0.02)
+    replay = ReplayRecorder({"": network}, 0.02)
+    replay.listen()
+    data.listen()
+    assert data.listening
+    assert not nn_module._has_any_global_hook()
+    if not data_first:
+        replay.silence()
+    network(input=torch.ones(3, 2))
+    data.add(0, torch.ones(3))
+    assert (len(data.sketch), len(replay.calls)) == (1, int(data_first))
+    data.disarm()
+    network(torch.ones(3, 2))
+    assert len(replay.calls) == 2 * data_first
+    replay.silence()
+    assert "_compiled_call_impl" not in vars(network)
 
 
 @pytest.mark.draws

@@ -116,8 +116,11 @@ def _answers_explode(case: Case) -> Finding | None:
         targets = float(y.double().abs().max())
         far = targets > 0 and answers > BEYOND * max(targets, inputs)
     else:  # of classes the loss says how sure of wrong ones the answers are
-        targets, ignorant = 1.0, case.baseline_loss
-        far = ignorant is not None and 0 < LARGE_LOSS * ignorant < first_loss(case)
+        targets, ignorant = 1.0, case.baseline_loss or 0.0
+        # the cross-entropy of logits z is at most 2 max |z| + ln C: what is above that is a sum, of
+        # samples or of other losses
+        loss = min(first_loss(case), 2 * answers + ignorant)
+        far = 0 < LARGE_LOSS * ignorant < loss
     if not (0 < inputs < LARGE and far):
         return None
     rows = [

@@ -204,3 +204,13 @@ def test_a_loop_that_is_sure_of_wrong_classes(length: float) -> None:
     model.out = nn.Linear(16, 3)
     names = conditions(model, x, y, F.cross_entropy, lr=0.005, epochs=8)
     assert ("signal_explodes" in names) == (length > 1)
+
+
+def test_a_loss_that_is_large_as_a_sum_says_nothing_of_the_signal() -> None:
+    x = torch.randn(320, 8)
+    y = (x[:, 0] > 0).long() + (x[:, 1] > 0).long()
+    model = nn.Sequential(nn.Linear(8, 16), nn.ReLU(), nn.Linear(16, 3))
+    summed: Loss = lambda output, y: F.cross_entropy(output, y, reduction="sum")  # noqa: E731
+    names = conditions(model, x, y, lambda output, y: 5 * summed(output, y), lr=0.3, epochs=8)
+    assert "signal_explodes" not in names
+    assert "loss_scale" in names

@@ -25,9 +25,10 @@ def test_logits_are_large_for_what_belongs_together(by_distance: bool, sign: flo
         for rows in torch.randperm(300).repeat(2).split(30):
             one, other = (network(X[rows] + 0.1 * torch.randn(30, 6)) for _ in range(2))
             if by_distance:
-                logits = -sign * torch.cdist(one, other)
+                likeness = -torch.cdist(one, other)
             else:
-                logits = sign * F.normalize(one, dim=1) @ F.normalize(other, dim=1).T / 0.2
+                likeness = F.normalize(one, dim=1) @ F.normalize(other, dim=1).T / 0.2
+            logits = likeness if sign > 0 else -likeness
             loss = F.cross_entropy(logits, torch.arange(30))
             optimizer.zero_grad()
             loss.backward()

@@ -6,7 +6,8 @@ of its outputs is linear, whatever activations it calls and does not use. Closed
 W₂(W₁x) = (W₂W₁)x.
 
 Remedies: an activation after each hidden layer, as in `mlp(30)`. Silent on: a layer narrower
-than input and output, which is a bottleneck on purpose, as in a linear autoencoder; networks
+than input and output (of classes, than half of them), which is a bottleneck on purpose, as in a
+linear autoencoder; networks
 that bend by a function called in `forward`, or may do so and cannot be asked; lists of layers,
 which the loop itself calls. A remark where it has learned all the
 same, as sums of linear layers do that are meant so.
@@ -35,6 +36,7 @@ LEARNED = 0.95  # skill of what is linear on purpose: a remark
 VARIES = 0.02  # of the largest answer, by which answers differ
 SAMPLES = 64  # samples
 FAR = 100.0  # times the inputs, so that no unit is on, or off, for all of them by its bias
+NECK = 0.5  # of the classes, that a layer before them is narrower than on purpose
 LINEAR = {
     "Linear",
     "Neuron",
@@ -48,7 +50,15 @@ LINEAR = {
     "AvgPool2d",
     "AdaptiveAvgPool1d",
     "AdaptiveAvgPool2d",
+    "ConvTranspose1d",
+    "ConvTranspose2d",
+    "AdaptiveAvgPool3d",
+    "AvgPool3d",
     "LazyLinear",
+    "LazyConv1d",
+    "LazyConv2d",
+    "Upsample",
+    "ZeroPad2d",
 }
 
 
@@ -63,7 +73,8 @@ def examine(case: Case) -> Finding | None:
         return None
     widths = [case.facts.parameters[name].shape[0] for _, name in layers]
     inputs = int(torch.Size(case.facts.parameters[layers[0][1]].shape[1:]).numel())
-    if min(widths[:-1]) < min(inputs, widths[-1]):
+    narrow, ends = min(widths[:-1]), min(inputs, widths[-1])
+    if narrow < ends and (case.labels is None or narrow <= NECK * ends):
         return None  # a bottleneck, as of a linear autoencoder, is chosen for its rank
     if closing is None and _may_bend(case):
         return None  # something nonlinear is there that is no module

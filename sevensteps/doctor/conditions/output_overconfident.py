@@ -3,8 +3,8 @@
 Its weights are far too large, and the first epochs do no more than make them small again. Measured:
 the first loss of a classifier, of samples, tokens or pixels, against that of one that knows
 nothing, the entropy of its classes (ln C for C equal ones), and that of a regression against the
-variance of its targets; together with the length of the weight rows, √2 by He et al. 2015. The
-first epochs then only undo that.
+variance of its targets; together with the length of the weight rows, √2 by He et al. 2015, or of
+the vectors whose products the answers are. The first epochs then only undo that.
 
 Remedies: `kaiming_normal()`, or random weights divided by the root of the number of inputs.
 Silent on: a high first loss that large inputs make (see inputs_unscaled). A remark, no more,
@@ -59,7 +59,7 @@ def examine(case: Case) -> Finding | None:
     loss, ignorant = first_loss(case), case.baseline_loss
     rows = {
         layer.name: _usual_row(case, name)
-        for layer, name in [*weight_layers(case), *_tied(case)]
+        for layer, name in [*weight_layers(case), *_tied(case)] or _tables(case)
         if name in case.looks[0].changes
     }
     numbers = case.task == "regression"
@@ -151,6 +151,19 @@ def _carries_over_badly(case: Case) -> bool:
         return False
     simple = simple_model_score(case)
     return simple is not None and simple - valid >= CARRIED_OVER
+
+
+def _tables(case: Case) -> list[tuple[LayerFacts, str]]:
+    """Tables of vectors, where the network has no other weights: its answers are their products."""
+    return [
+        (layer, name)
+        for layer in case.layers("weights")
+        if layer.kind in ("Embedding", "EmbeddingBag")
+        for name in layer.parameters
+        if (parameter := case.facts.parameters.get(name)) is not None
+        and len(parameter.shape) == 2
+        and parameter.shape[1] > 1  # a bias of each
+    ]
 
 
 def _tied(case: Case) -> list[tuple[LayerFacts, str]]:

@@ -37,6 +37,7 @@ STEP = "predict"
 EXPLAINS = ("underfitting", "stopped_early")
 MARGIN = 0.15  # of the score
 NECK = 2  # units that everything has to pass through
+TINY = 3  # units, of which a layer draws no more than a triangle
 NARROW = 8  # units; wider layers have been enough for everything this was measured on
 
 
@@ -55,7 +56,8 @@ def examine(case: Case) -> Finding | None:
     neck = _is_neck(case, widths)
     if (widths and max(widths) > NARROW and not neck) or not case.facts.groups:
         return None
-    if is_short(case) or (loss_still_falls(case) and not neck):
+    tiny = bool(widths) and max(widths) <= TINY  # whatever they come to by and by
+    if is_short(case) or (loss_still_falls(case) and not neck and not tiny):
         return None  # it has not had the steps to come to rest
     score = case.scores["train"]
     simple = simple_model_score(case) if worse_than_simple_model(case, MARGIN) else None

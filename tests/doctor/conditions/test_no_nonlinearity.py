@@ -108,3 +108,26 @@ def test_a_network_without_known_targets_is_asked_all_the_same() -> None:
     assert not named(lambda hidden: hidden + torch.tanh(hidden))
     # what cannot be asked of a few nodes alone may bend
     assert not named(lambda hidden: hidden + torch.tanh(hidden), torch.eye(64).to_sparse())
+
+
+@pytest.mark.parametrize("bent", [True, False])
+def test_convolutions_of_a_few_channels_before_more_classes(bent: bool) -> None:
+    """Eight channels for ten classes are no neck on purpose."""
+    torch.manual_seed(0)
+    x = torch.randn(120, 1, 6, 6)
+    y = (x.square().mean((1, 2, 3)) * 8).long().clamp(max=9)
+    layers: list[nn.Module] = []
+    for inputs in (1, 8):
+        layers += [nn.Conv2d(inputs, 8, 3, padding=1), nn.BatchNorm2d(8)]
+        layers += [nn.ReLU()] if bent else []
+    model = nn.Sequential(*layers, nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(8, 10))
+    optimizer = torch.optim.Adam(model.parameters(), 1e-2)
+    with ss.watch(model, optimizer) as watch:
+        for rows in torch.arange(120).repeat(4).split(40):
+            loss = nn.functional.cross_entropy(model(x[rows]), y[rows])
+            optimizer.zero_grad()
+            loss.backward()
+            optimizer.step()
+            watch.step(loss, target=y[rows])
+    named = [f.condition for f in watch.diagnose(train=(x, y)).findings]
+    assert ("no_nonlinearity" in named) != bent

@@ -151,3 +151,26 @@ def test_weights_that_the_first_step_made_long_were_not_so_at_the_start() -> Non
     y = 5 * x
     names = first_loss_of(model, x, lambda o: (F.mse_loss(o, y), y), 0.6)
     assert "output_overconfident" not in names
+
+
+class Taste(nn.Module):
+    """What somebody thinks of something: the product of two vectors."""
+
+    def __init__(self, spread: float) -> None:
+        super().__init__()
+        self.people, self.things = nn.Embedding(40, 64), nn.Embedding(30, 64)
+        for table in (self.people, self.things):
+            nn.init.normal_(table.weight, 0.0, spread)
+
+    def forward(self, pairs: Tensor) -> Tensor:
+        return (self.people(pairs[:, 0]) * self.things(pairs[:, 1])).sum(1)
+
+
+@pytest.mark.parametrize(("spread", "accused"), [(1.0, True), (0.1, False)])
+def test_products_of_long_vectors(spread: float, accused: bool) -> None:
+    torch.manual_seed(0)
+    model = Taste(spread)
+    pairs = torch.stack([torch.randint(40, (200,)), torch.randint(30, (200,))], 1)
+    ratings = torch.randn(200)
+    names = first_loss_of(model, pairs, lambda o: (F.mse_loss(o, ratings), ratings), 1e-9)
+    assert ("output_overconfident" in names) is accused

@@ -218,7 +218,12 @@ class Diagnosis(Examination):
             return (
                 f"Not enough evidence: {steps} {were} seen, and {looks or 'none'} closely.{advice}"
             )
-        return f"Nothing is wrong that can be seen here. {basis}"
+        known = judgement.verdict != "unknown" or self.case.recipe is not None
+        unsure = (
+            "Whether it answers better than chance could not be told: watch.step(loss, score=…) "
+            "would say. "
+        )
+        return f"Nothing is wrong that can be seen here. {'' if known else unsure}{basis}"
 
 
 def _too_early(case: Case) -> str:

@@ -205,7 +205,7 @@ def _each_once(x: Tensor, y: Tensor) -> Pair:
     """The samples without those that were kept before: whoever is judged on a sample must not have
     seen it.
     """
-    both = torch.cat([x.flatten(1).double(), y.reshape(len(y), -1).double()], 1)
+    both = torch.cat([x.reshape(len(x), -1).double(), y.reshape(len(y), -1).double()], 1)
     probe = torch.rand(both.shape[1], generator=torch.Generator().manual_seed(0)).double()
     first: dict[float, int] = {}
     for row, mark in enumerate((both @ probe).tolist()):

@@ -61,6 +61,7 @@ def test_untouched_it_trains_as_without_the_benchmark() -> None:
         "middle layer detached",
         "learning rate ÷ 1000",
         "targets of other samples",
+        "warm-up that never ends",
     ],
 )
 def test_the_doctor_names_what_was_brought_in(name: str) -> None:
@@ -103,6 +104,17 @@ def test_a_loss_is_altered_once_although_its_function_is_listened_to() -> None:
     losses = trained.watch.observation.losses
     assert len(calls) == 96
     assert losses[0][1] == pytest.approx(2 * calls[0])
+
+
+def test_what_is_evaluated_alone_may_be_altered() -> None:
+    def alter(injection: Injection) -> None:
+        injection.alter_inputs(lambda x: -x, evaluation_only=True)
+
+    injection = Injection(alter, 96)
+    with injection.entered():
+        trained = train()
+    assert injection.touched == 1  # the accuracy, not one of 96 steps
+    assert trained.score < 0.5
 
 
 def test_it_is_stopped_after_a_share_of_its_steps() -> None:

@@ -82,3 +82,32 @@ def test_weights_of_another_size(weights: float, cause: str) -> None:
 )
 def test_inputs_of_another_size(scale: float, offset: float, accused: bool) -> None:
     assert ("inputs_unscaled" in conditions(scale, offset)) is accused
+
+
+@pytest.mark.parametrize("order", ["sorted", "drawn", "of two classes, drawn"])
+def test_batches_of_one_class_each(order: str) -> None:
+    """Those that come in one order ever again are named; codes may be learned from few classes."""
+    torch.manual_seed(0)
+    y = torch.arange(256) // 64
+    x = torch.randn(256, 16) + 2 * torch.eye(4, 16)[y]
+    model = nn.Sequential(nn.Linear(16, 32), nn.ReLU(), nn.Linear(32, 4))
+    optimizer = torch.optim.Adam(model.parameters(), lr=1e-3)
+
+    def draw(step: int) -> Tensor:
+        if order == "sorted":
+            return torch.arange(32) + 32 * (step % 8)
+        of = torch.randperm(4)[:2] if "two" in order else torch.arange(4)
+        among = torch.nonzero(torch.isin(y, of)).flatten()
+        return among[torch.randperm(len(among))[:32]]
+
+    with ss.watch(model, optimizer) as watch:
+        for rows in map(draw, range(80)):
+            codes, near = model(x[rows]), 2 * (y[rows] == y[rows].roll(1)).long() - 1
+            loss = F.cosine_embedding_loss(codes, codes.roll(1, 0), near)
+            optimizer.zero_grad()
+            loss.backward()
+            optimizer.step()
+            watch.step(loss, target=y[rows])
+    case = watch.diagnose(train=(x, y)).case
+    assert not case.loss_is_error
+    assert ("not_shuffled" in [f.condition for f in case.findings]) is (order == "sorted")

@@ -24,6 +24,7 @@ from torch import Tensor
 from sevensteps.doctor.case import Case, targets_of
 from sevensteps.doctor.finding import Finding, Measure, Remedy
 from sevensteps.doctor.gradient_use import known_to_learn
+from sevensteps.doctor.learning import judge
 from sevensteps.doctor.measures import final_loss, learned_enough, significant, weight_layers
 from sevensteps.doctor.simple_models import simple_model_score, worse_than_simple_model
 from sevensteps.observe.structure import first_tensor
@@ -50,6 +51,7 @@ EXPLAINS = (
     "representation_collapsed",
     "input_not_used",
     "weight_decay_too_strong",
+    "class_imbalance",
 )
 TINY = 0.02  # largest number, if all are as small
 LARGE = 6.0  # root mean square; standardised inputs have 1, pixels of 0 to 1 about .3
@@ -88,7 +90,9 @@ def examine(case: Case) -> Finding | None:
     simple, score = simple_model_score(case), case.scores.get("train")
     if simple is not None and score is not None:
         margin = 2 * MARGIN if learned_enough(case, GOOD) else MARGIN
-        if not worse_than_simple_model(case, margin) and not _off_the_scale(case):
+        if not worse_than_simple_model(case, margin) and not (
+            _off_the_scale(case) or _is_at_chance(case)
+        ):
             case.ruled_out.append(
                 (
                     "inputs_unscaled",
@@ -175,10 +179,12 @@ def examine(case: Case) -> Finding | None:
 
 
 def _inputs(case: Case) -> Tensor | None:
-    """Some of the first inputs, where there are no targets too."""
+    """Some of the first inputs, where there are no targets too; one number a sample as a column."""
     if case.sample is not None:
-        return case.sample[0]
-    return first_tensor(case.part("train") or (case.observation.inputs,))
+        x: Tensor | None = case.sample[0]
+    else:
+        x = first_tensor(case.part("train") or (case.observation.inputs,))
+    return x[:, None] if x is not None and x.ndim == 1 else x
 
 
 def _off_the_scale(case: Case) -> bool:
@@ -190,6 +196,15 @@ def _off_the_scale(case: Case) -> bool:
     return (far or (case.skill is not None and case.skill < 1 - WORSE)) and _first_layer_suffers(
         case
     )
+
+
+def _is_at_chance(case: Case) -> bool:
+    """Whether the network answers no better than one that ignores its inputs, and its first layer
+    suffers: of a rare class no simple model need be better by its accuracy.
+    """
+    judgement = judge(case)
+    at_chance = judgement.verdict == "chance" and judgement.had_time
+    return at_chance and _first_layer_suffers(case)
 
 
 def _first_layer_suffers(case: Case) -> bool:

@@ -160,10 +160,16 @@ def examine(case: Case) -> Finding | None:
 
 def _left_as_drawn(case: Case) -> bool:
     """Whether the weights are near where they were drawn, and nothing says that this was enough."""
-    if known_to_learn(case, GOOD) or not hardly_moved(case):
-        return False
-    told = case.skill is not None or case.loss_is_error
-    return told or judge(case).verdict != "learns"
+    return hardly_moved(case) and not _has_learned(case, GOOD)
+
+
+def _has_learned(case: Case, at_least: float) -> bool:
+    """Whether the training came that far; where neither a score nor the loss says so, whether it is
+    better than chance in another measure.
+    """
+    if case.skill is not None or case.loss_is_error:
+        return known_to_learn(case, at_least)
+    return judge(case).verdict == "learns"
 
 
 def _too_few(case: Case, room: Room) -> bool:
@@ -185,7 +191,7 @@ def _warm_up(case: Case) -> Finding | None:
         return None  # a factor of the schedule's own formula, not a rate
     rises = all(b > a for (_, a), (_, b) in pairwise(rates))
     last = rates[-1][1]
-    if not rises or not 0 < last < WARM * full or learned_enough(case, 0.8):
+    if not rises or not 0 < last < WARM * full or _has_learned(case, 0.8):
         return None
     if scheduled is None and rates[-1][0] < LAST * case.steps:
         return None  # it came to an end, at a rate that is the loop's own

@@ -52,7 +52,7 @@ def examine(case: Case) -> Finding | None:
     ]
     if (
         case.before_training
-        or not case.loss_is_error  # targets that move with the training are alike in a batch
+        or not _is_judged(case)
         or len(targets) < 3
         or any(t.shape[1:] != targets[0].shape[1:] for t in targets)
     ):
@@ -111,6 +111,15 @@ def examine(case: Case) -> Finding | None:
         {},
         0,
     )
+
+
+def _is_judged(case: Case) -> bool:
+    """Whether targets that are alike within a batch are no drawing of batches: of any loss, where
+    the classes came in an order that is always the same. Targets that move with the training are
+    alike in a batch, too, and codes are often learned from batches of few classes, drawn anew.
+    """
+    classes = case.task in ("binary", "multiclass")
+    return case.loss_is_error or (classes and in_order(case) is True)
 
 
 def _is_series(case: Case) -> bool:

@@ -1,9 +1,10 @@
 """schedule_collapsed: the schedule cut the learning rate to nothing long before the end.
 
 From there on, the training stood still. Measured: the rate of every step against its peak, and the
-loss at the step from which on it stayed low. A schedule that was stepped too often (per batch
-instead of per epoch), or made for fewer steps, does that. Closed form: a step is proportional to
-its rate.
+loss at the step from which on it stayed low. Where neither a score nor the loss says how well it
+learned: that the weights had not walked their own length by then. A schedule that was stepped too
+often (per batch instead of per epoch), or made for fewer steps, does that. Closed form: a step is
+proportional to its rate.
 
 Remedies: step the scheduler once an epoch, or make it as long as the training; a constant rate.
 Silent on: a rate that ends near 0 at the end, which is a healthy schedule; trainings that had
@@ -14,7 +15,17 @@ from __future__ import annotations
 
 from sevensteps.doctor.case import Case
 from sevensteps.doctor.finding import Finding, Measure, Remedy
-from sevensteps.doctor.measures import learned_enough, significant, step_with_rate
+from sevensteps.doctor.gradient_use import known_to_learn
+from sevensteps.doctor.hardly_moved import began_as_drawn
+from sevensteps.doctor.learning import judge
+from sevensteps.doctor.measures import (
+    SHORT_PATH,
+    largest_relative_update,
+    learned_enough,
+    median,
+    significant,
+    step_with_rate,
+)
 from sevensteps.doctor.simple_models import worse_than_simple_model
 
 STEP = "step"
@@ -33,7 +44,7 @@ PATIENCE = 3  # evaluations after the best one, before a schedule that follows t
 
 def examine(case: Case) -> Finding | None:
     rates = case.observation.rates
-    if case.before_training or len(rates) < 3 or case.steps < 20 or learned_enough(case, 0.9):
+    if case.before_training or len(rates) < 3 or case.steps < 20 or known_to_learn(case, 0.9):
         return None
     peak = max(rate for _, rate in rates)
     if not peak > 0:
@@ -53,8 +64,9 @@ def examine(case: Case) -> Finding | None:
     if (
         len(before) < 2
         or not after
-        or (learned_enough(case, 0.6) and not worse_than_simple_model(case, 0.03))
+        or (known_to_learn(case, 0.6) and not worse_than_simple_model(case, 0.03))
         or _was_level(case, collapsed)
+        or not (case.skill is not None or case.loss_is_error or _near_start(case, collapsed))
     ):
         return None
     return Finding(
@@ -90,6 +102,15 @@ def examine(case: Case) -> Finding | None:
         {},
         collapsed,
     )
+
+
+def _near_start(case: Case, step: int) -> bool:
+    """Whether the weights had not walked their own length by this step, from where they were drawn,
+    and nothing says that this was enough: where neither a score nor the loss tells what was left.
+    """
+    before = [look for look in case.looks if look.step <= step]
+    path = median(largest_relative_update(case, look)[0] for look in before) * step
+    return path < SHORT_PATH and began_as_drawn(case) and judge(case).verdict != "learns"
 
 
 def _was_level(case: Case, step: int) -> bool:

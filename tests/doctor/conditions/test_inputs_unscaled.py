@@ -67,3 +67,24 @@ def test_a_number_that_stands_for_what_is_missing(mark: float) -> None:
     everything = [*found, *(symptom for f in found for symptom in f.symptoms)]
     said = any("stands for what is missing" in f.explanation for f in everything)
     assert said is (mark in (-9999.0, 1e6))
+
+
+@pytest.mark.draws
+@pytest.mark.parametrize(("scale", "named"), [(1e-3, True), (1.0, False)])
+def test_a_network_that_knows_nothing_of_a_rare_class(scale: float, named: bool) -> None:
+    """By its accuracy no other model is better, of inputs that hardly tell the rare class."""
+    torch.manual_seed(0)
+    x = torch.randn(600, 6)
+    y = (x[:, 0] + 1.5 * torch.randn(600) > 2.6).long()
+    weight = torch.tensor([1.0, float((y == 0).sum() / y.sum())])
+    model = nn.Sequential(nn.Linear(6, 32), nn.ReLU(), nn.Linear(32, 2))
+    optimizer = torch.optim.Adam(model.parameters(), lr=2e-3)
+    with ss.watch(model, optimizer) as watch:
+        for rows in (part for _ in range(10) for part in torch.randperm(600).split(30)):
+            loss = nn.functional.cross_entropy(model(scale * x[rows]), y[rows], weight)
+            optimizer.zero_grad()
+            loss.backward()
+            optimizer.step()
+            watch.step(loss, target=y[rows])
+    findings = watch.diagnose(train=(scale * x, y)).findings
+    assert ("inputs_unscaled" in [f.condition for f in findings]) is named

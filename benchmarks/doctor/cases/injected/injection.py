@@ -74,6 +74,7 @@ class Injection:
         self.generator = torch.Generator().manual_seed(seed)
         self.frame: types.FrameType | None = None  # of the loop
         self.alter_data: Callable[[Any], Any] | None = None  # pairs that the diagnosis is given
+        self.altered_parts: tuple[str, ...] = ("train", "valid")  # of them
         self._told: dict[int, tuple[Any, Any]] = {}  # losses and targets, what they became
         self._network_patches = contextlib.ExitStack()  # to the end
         self._training_patches = contextlib.ExitStack()  # until the diagnosis
@@ -129,7 +130,7 @@ class Injection:
         def altered_diagnose(**data: Any) -> Any:
             self._training_patches.close()
             if self.alter_data is not None:
-                for name in ("train", "valid"):
+                for name in self.altered_parts:
                     if isinstance(data.get(name), tuple):
                         data[name] = self.alter_data(data[name])
             if callable(data.get("loss_fn")):
@@ -204,7 +205,9 @@ class Injection:
         for module in modules:
             vars(module)[f"_altered_{by}"] = True
 
-    def alter_inputs(self, alter: Alter, *, training_only: bool = False) -> None:
+    def alter_inputs(
+        self, alter: Alter, *, training_only: bool = False, evaluation_only: bool = False
+    ) -> None:
         """Alter the first tensor that a network is called with, before anybody sees it."""
         roots = {id(root) for root in self.roots}
         original = nn.Module.__call__
@@ -212,7 +215,9 @@ class Injection:
 
         def call(module: nn.Module, *args: Any, **kwargs: Any) -> Any:
             nonlocal inside
-            if id(module) not in roots or inside or (training_only and not torch.is_grad_enabled()):
+            training = torch.is_grad_enabled()
+            other = (training_only and not training) or (evaluation_only and training)
+            if id(module) not in roots or inside or other:
                 return original(module, *args, **kwargs)
             if args and isinstance(args[0], Tensor) and args[0].ndim:
                 args = (alter(args[0]), *args[1:])

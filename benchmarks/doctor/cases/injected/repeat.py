@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from benchmarks.doctor.cases.injected.fault import Fault
-from benchmarks.doctor.cases.injected.injection import Alter, Injection, Operator
+from benchmarks.doctor.cases.injected.injection import LOSSES, Alter, Injection, Operator
 
 TARGETS = ("y", "target", "targets", "labels", "yt", "y_train", "ys")
 
@@ -104,6 +104,58 @@ def sorted_by_target(injection: Injection) -> None:
     injection.alter_batches(alter)
 
 
+def batches_of_two(injection: Injection) -> None:
+    """As many steps as there were, each on two samples."""
+
+    def alter(loop: types.FrameType, count: int, size: int, epochs: int) -> Iterator[Tensor]:
+        if size <= 2:
+            injection.touched -= 1 << 30
+        for _ in range(epochs * -(-count // size)):
+            yield torch.randperm(count)[:2]
+
+    injection.alter_batches(alter)
+
+
+def prepared_otherwise(injection: Injection) -> None:
+    """What is evaluated is three times as large, and not centred."""
+
+    def alter(x: Tensor) -> Tensor:
+        if not x.is_floating_point():
+            injection.touched -= 1
+            return x
+        return 3 * x + 2
+
+    def data(pair: Any) -> Any:
+        given, target = pair
+        return (alter(given) if isinstance(given, Tensor) else given), target
+
+    injection.alter_inputs(alter, evaluation_only=True)
+    injection.alter_data, injection.altered_parts = data, ("valid",)
+
+
+def half_unrelated(injection: Injection) -> None:
+    """Every second target is that of another sample, always the same."""
+
+    def shuffle(target: Tensor) -> Tensor:
+        second = torch.arange(1, len(target), 2)
+        changed = target.clone()
+        changed[second] = target[second.roll(len(second) // 3 + 1)]
+        return changed
+
+    def data(pair: Any) -> Any:
+        inputs, target = pair
+        return (inputs, shuffle(target)) if isinstance(target, Tensor) else pair
+
+    def alter(input: Tensor, target: Tensor, more: dict[str, Any]) -> Any:
+        if target.ndim and len(target) == len(input) and len(target) > 3:
+            return input, shuffle(target), more
+        injection.touched -= 1
+        return input, target, more
+
+    injection.alter_data = data
+    injection.alter_loss_calls(LOSSES, alter)
+
+
 UNSCALED = (
     "inputs_unscaled",
     "learning_rate_too_high",
@@ -125,6 +177,19 @@ FAULTS = [
         "noise in place of the input",
         ("labels_unrelated", "input_not_used", "inputs_scrambled"),
         noise,
+    ),
+    Fault(
+        "evaluated inputs prepared otherwise",
+        ("train_valid_mismatch", "inputs_unscaled"),
+        prepared_otherwise,
+    ),
+    Fault(
+        "half of the targets of other samples", ("label_noise", "labels_unrelated"), half_unrelated
+    ),
+    Fault(
+        "batches of two",
+        ("batch_too_small", "learning_rate_too_high", "stopped_early"),
+        batches_of_two,
     ),
     Fault("a sample is not a number", ("not_finite", "inputs_not_finite"), not_a_number),
     Fault("first batch again", ("same_batch_again", "overfitting"), first_batch_again),

@@ -39,6 +39,20 @@ def schedule_to_nothing(injection: Injection) -> None:
     injection.around_steps(after=halve)
 
 
+def endless_warm_up(injection: Injection) -> None:
+    """That reaches a hundredth of the learning rate at the end."""
+    steps = 0
+
+    def raise_rate(optimizer: torch.optim.Optimizer) -> None:
+        nonlocal steps
+        steps += 1
+        share = steps / (100 * injection.steps * len(injection.optimizers))
+        for group in optimizer.param_groups:
+            group["lr"] = share * group.setdefault("initial_lr", group["lr"])
+
+    injection.around_steps(before=raise_rate)
+
+
 def momentum(injection: Injection) -> None:
     """That averages over more steps than there are."""
     for optimizer in injection.optimizers:
@@ -89,6 +103,9 @@ FAULTS = [
         "schedule that goes to nothing",
         ("schedule_collapsed", "learning_rate_too_low"),
         schedule_to_nothing,
+    ),
+    Fault(
+        "warm-up that never ends", ("learning_rate_too_low", "schedule_collapsed"), endless_warm_up
     ),
     Fault("momentum .999", ("optimizer_setting", "learning_rate_too_high"), momentum),
     Fault("Adam's epsilon 10", ("optimizer_setting", "learning_rate_too_low"), second_moment),

@@ -1,12 +1,13 @@
 """parameters_not_updated: no step changes some of the parameters that should be trained.
 
-Measured: the optimizers' groups (they may hold another network's parameters), which parameters a
-gradient reached (the loss may not depend on them, or have no graph at all), the layers that the
-network has without registering them (in a plain list, as plain tensors, or made anew in each
-call), and the true updates (every step may leave them where they are). An update counts as none
-where it is exactly 0. Answers of several that no gradient ever comes back to, and that nothing has
-trained before; parameters of zeros that are multiplied with each other, so that each waits for the
-other to move (source: Hu et al. 2021, LoRA, of whose two factors one is drawn).
+Measured: the optimizers' groups (they may hold another network's parameters, or two of them the
+same), which parameters a gradient reached (the loss may not depend on them, or have no graph at
+all), the layers that the network has without registering them (in a plain list, as plain tensors,
+or made anew in each call), and the true updates (every step may leave them where they are). An
+update counts as none where it is exactly 0. Answers of several that no gradient ever comes back to,
+and that nothing has trained before; parameters of zeros that are multiplied with each other, so
+that each waits for the other to move (source: Hu et al. 2021, LoRA, of whose two factors one is
+drawn).
 
 Remedies: build the optimizer from `model.parameters()` after the model is complete;
 `nn.ModuleList`; look for `detach`, `no_grad` and layers that `forward` does not call; call
@@ -89,6 +90,8 @@ def examine(case: Case) -> Finding | None:
     if (finding := _without_graph(case, list(trained), accounts)) is not None:
         return finding
     if (finding := _unregistered(case, total, accounts)) is not None:
+        return finding
+    if (finding := _left_out(case, total)) is not None:
         return finding
     orphans = [name for name in trained if _is_orphan(case, name, accounts)]
     if orphans:
@@ -216,6 +219,28 @@ def _without_graph(case: Case, names: list[str], accounts: list[StepAccount]) ->
         "no graph behind the loss",
         "remove loss.requires_grad = True and see where the graph ends: detach(), .data, numpy(), "
         "torch.tensor(output), no_grad()",
+    )
+
+
+def _left_out(case: Case, total: int) -> Finding | None:
+    """A network without an optimizer beside two optimizers that have the same parameters."""
+    left = case.observation.notes.get("left_out")
+    if left is None:
+        return None
+    name, kind, count = left
+    network = case.facts.network
+    return _finding(
+        case,
+        [],
+        count / (count + total),
+        0.98,
+        f"Two optimizers hold the same parameters, those of {network}, and none holds those of "
+        f"{name}{f' ({kind})' if kind != name else ''}: its {count:,} parameters get gradients and "
+        f"are never moved, and each step of either optimizer moves {network}, also by what was to "
+        f"train {name}.",
+        "a gradient, and no optimizer",
+        f"build one of the two from {name}.parameters()",
+        by_optimizer=False,
     )
 
 

@@ -174,10 +174,31 @@ class Discovery:
             training.stepped(optimizer)
             if training.steps and not self.order.completed:
                 self.order.close()
+            if 0 < training.steps <= JOINING_STEPS and len(training.optimizers) > 1:
+                self._note_left_out(training)
             if not self._unrooted:
                 self.searching(False)
                 if training.steps > JOINING_STEPS and not _in_a_group():
                     training.notice_rebuilding()
+
+    def _note_left_out(self, training: ScriptTraining) -> None:
+        """Two optimizers of the same parameters, and a network that gets gradients and has none:
+        one of them was to have its parameters.
+        """
+        held = [
+            frozenset(parameter_ids(optimizer_tensors(o))) for o in training.optimizers.values()
+        ]
+        if len(set(held)) == len(held) or training.watcher is None:
+            return
+        for module in [m for ref in self._called if (m := ref()) is not None]:
+            parameters = [p for p in module.parameters() if p.requires_grad]
+            if any(id(p) in own for own in held for p in parameters) or id(module) in self._members:
+                continue
+            if parameters and all(p.grad is not None for p in parameters):
+                kind = type(module).__name__
+                count = sum(p.numel() for p in parameters)
+                notes = training.watcher.observation.notes
+                notes["left_out"] = [name_of(module) or kind, kind, count]
 
     def end(self) -> None:
         """The script has come to its end."""

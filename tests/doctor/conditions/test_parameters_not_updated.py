@@ -183,3 +183,22 @@ def test_a_narrow_place_that_is_frozen_as_it_was_drawn(frozen: bool) -> None:
     )
     named = [finding.condition for finding in diagnosis.findings]
     assert ("parameters_not_updated" in named) == frozen
+
+
+def test_a_network_left_out_beside_two_optimizers_of_another() -> None:
+    x = torch.randn(64, 8)
+    model = network()
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+    with ss.watch(model, optimizer) as watch:
+        for _ in range(10):
+            loss = F.cross_entropy(model(x), (x[:, 0] > 0).long())
+            optimizer.zero_grad()
+            loss.backward()
+            optimizer.step()
+            watch.step(loss)
+    named = [finding.condition for finding in watch.diagnose().findings]
+    assert "parameters_not_updated" not in named
+    watch.observation.notes["left_out"] = ["maker", "Generator", 2690]
+    [finding] = [f for f in watch.diagnose().findings if f.condition == "parameters_not_updated"]
+    assert finding.severity == "error"
+    assert "none holds those of maker (Generator): its 2,690 parameters" in finding.explanation

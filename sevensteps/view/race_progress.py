@@ -12,7 +12,7 @@ from sevensteps.metrics import primary, score
 from sevensteps.racing.ray_tasks import RayProgress
 from sevensteps.racing.run_race import RaceState
 from sevensteps.seeds import preserved_python_state
-from sevensteps.view.live_picture import in_notebook
+from sevensteps.view.live_picture import LiveDisplay, LiveState, in_notebook
 from sevensteps.view.progress import REDRAW
 
 if TYPE_CHECKING:
@@ -34,10 +34,10 @@ def race_view(wanted: bool | None, on_ray: bool = False) -> Iterator[Callable[[A
             yield live
         finally:
             live.close()
-    elif in_notebook() and not on_ray and wanted is not False:
+    elif in_notebook() and wanted is not False:
         from sevensteps.view.notebook_progress import NotebookRace
 
-        picture = NotebookRace()
+        picture = GroupsPicture() if on_ray else NotebookRace()
         try:
             yield picture
         finally:
@@ -164,6 +164,29 @@ class GroupsLine:
     def close(self) -> None:
         """Remove the line and show the cursor again."""
         self.status.stop()
+
+
+class GroupsPicture:
+    """The output of a notebook's cell: how many groups of a race on Ray are done, and the best."""
+
+    def __init__(self) -> None:
+        self.display = LiveDisplay()
+        self.progress: RayProgress | None = None
+
+    def __call__(self, progress: RayProgress) -> None:
+        news = self.progress is None or progress.done > self.progress.done
+        self.progress = progress
+        if news or self.display.due:
+            self._show(progress)
+
+    def close(self) -> None:
+        """Show the last state."""
+        if self.progress is not None:
+            self._show(self.progress)
+
+    def _show(self, progress: RayProgress) -> None:
+        share = progress.done / progress.groups if progress.groups else None
+        self.display.show(LiveState("Race on Ray", describe_ray_progress(progress), share=share))
 
 
 class GroupsLog:

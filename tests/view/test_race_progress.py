@@ -5,8 +5,9 @@ from __future__ import annotations
 import pytest
 
 from sevensteps.racing.grouping import resolve_all
+from sevensteps.racing.ray_tasks import RayProgress
 from sevensteps.racing.run_race import prepare_race, run_race
-from sevensteps.view import race_progress
+from sevensteps.view import live_picture, race_progress
 from sevensteps.view.race_progress import RaceLine, RaceLog, race_view
 from tests.racing.alone import recipe
 
@@ -39,6 +40,21 @@ def test_a_live_line_is_drawn_and_taken_away(
     assert "epoch 1" in printed
     assert "2 of 2 in the race" in printed
     assert "best accuracy" in printed
+
+
+def test_a_notebook_shows_how_far_a_race_on_ray_is(monkeypatch: pytest.MonkeyPatch) -> None:
+    shown: list[str] = []
+    monkeypatch.setattr(race_progress, "in_notebook", lambda: True)
+    monkeypatch.setattr(
+        live_picture, "publish", lambda content, name, update: shown.append(content["text/html"])
+    )
+    with race_view(None, on_ray=True) as report:
+        assert report is not None
+        for done in range(3):
+            report(RayProgress(done, 2, 1, 4, {"accuracy": 0.9} if done else None))
+    assert "0 of 2 groups done, 1 machine, 4 CPUs" in shown[0]
+    assert 'style="width:50.0%"' in shown[1]
+    assert "2 of 2 groups done, best accuracy 0.9000" in shown[-1]
 
 
 def test_nothing_is_printed_where_it_is_not_wanted() -> None:

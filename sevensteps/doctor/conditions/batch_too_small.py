@@ -1,8 +1,9 @@
 """batch_too_small: with one or a few samples per step, the gradient is mostly chance.
 
 At this learning rate, the weights wander. Measured: the losses of single steps in the last half:
-how far they swing about their mean; and a simple model does better. Source: Smith et al. 2018,
-Don't Decay the Learning Rate, Increase the Batch Size.
+how far they swing about their mean; and a simple model does better. Or a batch norm takes mean and
+spread of so few numbers that it hardly leaves more than their order. Source: Smith et al. 2018,
+Don't Decay the Learning Rate, Increase the Batch Size; Wu, He 2018, Group Normalization.
 
 Remedies: `batches(32)`, or a tenth of the learning rate. Silent on: small batches with small
 steps; networks that learn well; data of a few batches; small batches whose gradients are added up.
@@ -35,8 +36,13 @@ SWING = 0.4  # mean distance of single losses from their mean, in means
 
 
 def examine(case: Case) -> Finding | None:
-    sizes = (float(look.batch * max(look.backwards, 1)) for look in case.looks if look.batch)
-    size = median(sizes) * _batches_a_step(case)
+    normed = _normed_over_batch(case)  # which gradients that are added up do not help
+    sizes = (
+        float(look.batch * (1 if normed else max(look.backwards, 1)))
+        for look in case.looks
+        if look.batch
+    )
+    size = median(sizes) * (1.0 if normed else _batches_a_step(case))
     if (
         case.before_training
         or not 0 < size <= SMALL
@@ -47,8 +53,12 @@ def examine(case: Case) -> Finding | None:
     if case.train is not None and len(case.train[0]) <= 4 * size:
         return None
     swing = loss_swing(case)
-    if swing < SWING or learned_enough(case, 0.9) or not worse_than_simple_model(case, 0.05):
+    if not normed and swing < SWING:
         return None
+    if learned_enough(case, 0.9) or not worse_than_simple_model(case, 0.05):
+        return None
+    if normed:
+        return _normed(case, int(size))
     batch = 32
     return Finding(
         "batch_too_small",
@@ -80,6 +90,37 @@ def examine(case: Case) -> Finding | None:
             ),
         ],
         {},
+        None,
+    )
+
+
+def _normed_over_batch(case: Case) -> bool:
+    """Whether the network has a batch norm over nothing but the samples: of inputs [B, F]."""
+    shape = case.looks[0].shapes.get("input", ()) if case.looks else ()
+    return len(shape) == 2 and any(
+        layer.kind in ("BatchNorm1d", "LazyBatchNorm1d") for layer in case.layers("norm")
+    )
+
+
+def _normed(case: Case, size: int) -> Finding:
+    return Finding(
+        "batch_too_small",
+        STEP,
+        "warning",
+        0.75,
+        f"Batch norm takes the mean and the spread of each unit over {size} "
+        f"sample{'s' if size > 1 else ''}: what it leaves says how these lie to each other, and "
+        "hardly what they are; the running statistics that evaluation uses are others. A simple "
+        "model does better on the same data.",
+        [Measure("samples in a batch norm", size, "16 or more", "batches seen")],
+        [
+            Remedy(
+                {"repeat": "batches(32)"},
+                "mean and spread of more samples hardly change from batch to batch",
+                "batches of 32, or nn.LayerNorm or nn.GroupNorm, which take one sample at a time",
+            )
+        ],
+        {"layers": [layer.name for layer in case.layers("norm")]},
         None,
     )
 

@@ -1,14 +1,17 @@
 """Records the account of a step: what became of each parameter's gradient.
 
-Gradients are measured at PyTorch's AccumulateGrad nodes, which add them into `.grad`: what `.grad`
+Gradients are measured where PyTorch's AccumulateGrad nodes add them into `.grad`: what `.grad`
 holds just before a parameter's own gradient is added is exactly what was left over, whatever other
-heads, losses or networks have sent by then.
+heads, losses or networks have sent by then. The hooks are put on the parameters: a node lives on
+from step to step where the loop still has the loss of the step before, and can only be rid of what
+a hook says, not of being asked.
 """
 
 from __future__ import annotations
 
 import sys
 from collections.abc import Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any, cast
 
@@ -64,7 +67,7 @@ class AccountRecorder(StepRecorder):
         self._named = {name: list(module.named_parameters()) for name, module in networks.items()}
         self._gradients: dict[int, GradientHistory] = {}  # by id of the parameter
         self._handles: list[Any] = []
-        self._nodes: list[Any] = []  # a node is gone, and its hook, when nobody refers to it
+        self._hooked: list[Tensor] = []
         self._marks = {id(optimizer): StepMark(optimizer) for optimizer in optimizers}
         self._looks = 0
         self._sampling = True  # whether entries are compared in this look, which takes longer
@@ -145,9 +148,9 @@ class AccountRecorder(StepRecorder):
                 if p.requires_grad:
                     node: Any = p.view_as(p).grad_fn
                     node = node.next_functions[0][0]
-                    hook = self.guarded(lambda _, gradient=gradient: self._arrives(gradient))
-                    self._handles.append(node.register_prehook(hook))
-                    self._nodes.append(node)
+                    hook = self.guarded(partial(self._arrives, gradient, node))
+                    self._handles.append(p.register_hook(hook))
+                    self._hooked.append(p)
 
     def _catch_up(self, gradient: GradientHistory) -> None:
         """Tell what happened to a gradient since the last look, as far as that can be known."""
@@ -207,8 +210,10 @@ class AccountRecorder(StepRecorder):
         if self._sampling and self._before is None and self._gradients:
             self._before = sample_entries([g.parameter for g in self._gradients.values()])
 
-    def _arrives(self, gradient: GradientHistory) -> None:
-        """A parameter's gradient is about to be added to its `.grad`."""
+    def _arrives(self, gradient: GradientHistory, node: Any, _: Tensor) -> None:
+        """A parameter's gradient is about to be added to its `.grad`, by this node."""
+        if not is_added(node):
+            return
         self._begin()
         task = torch._C._current_graph_task_id()
         arrived = self._measuring.get(task)
@@ -418,7 +423,21 @@ class AccountRecorder(StepRecorder):
         for handle in self._handles:
             handle.remove()
         self._handles.clear()
-        self._nodes.clear()
+        for parameter in self._hooked:
+            if parameter._backward_hooks is not None and not parameter._backward_hooks:
+                parameter._backward_hooks = None  # or its gradients would still be shown to nobody
+        self._hooked.clear()
+
+
+def is_added(node: Any) -> bool:
+    """Whether the backward pass that runs adds what `node`, an AccumulateGrad, gets: not where
+    `torch.autograd.grad` was asked for it.
+    """
+    try:
+        added: bool = torch._C._will_engine_execute_node(node)
+    except RuntimeError:
+        return False
+    return added
 
 
 def _is_plain(parameter: nn.Parameter) -> bool:

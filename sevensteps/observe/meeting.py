@@ -9,6 +9,8 @@ from typing import Any
 
 from torch.autograd.function import BackwardCFunction
 
+from sevensteps.observe.step_recorder import has_foreign_hooks
+
 MAX_NODES = 3000  # of PyTorch's graph below the parts
 MAX_EDGES = 64  # where ways meet
 MAX_PARAMETERS = 2  # whose gradient is taken where parts share no more than parameters
@@ -86,7 +88,7 @@ def find_meeting(parts: Sequence[Sequence[Edge]]) -> Meeting | None:
     between = {node for node in marks if marks[node] & together and not is_shared(node)}
     if any(isinstance(node, BackwardCFunction) for node in between | {edge[0] for edge in edges}):
         refusal = "a function with a backward pass of its own, or a compiled one, lies between"
-    elif any(edge[0].variable._backward_hooks for edge in edges if hasattr(edge[0], "variable")):
+    elif any(has_foreign_hooks(edge[0].variable) for edge in edges if hasattr(edge[0], "variable")):
         refusal = "parameters have backward hooks"
     return Meeting(edges, members, [leaf.variable for leaf in shared], own, refusal)
 

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from typing import Any
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from sevensteps.observe.look import Look
 
@@ -86,6 +86,7 @@ class StepRecorder:
                 self.failed(failure)
             self.cost += time.perf_counter() - began
 
+        guarded_hook.ours = True  # type: ignore[attr-defined]
         return guarded_hook
 
 
@@ -101,6 +102,11 @@ def silent_hooks() -> Iterator[None]:
         yield
     finally:
         _silence.pop()
+
+
+def has_foreign_hooks(tensor: Tensor) -> bool:
+    """Whether somebody else has put a hook on the gradient of `tensor`."""
+    return any(not hasattr(hook, "ours") for hook in (tensor._backward_hooks or {}).values())
 
 
 def raised(failure: Exception) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import math
+import pickle
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -743,15 +744,34 @@ def test_a_schedule_shows_beside_the_rate_it_began_with() -> None:
         assert account.groups[0].lr == pytest.approx(0.05 * (number + 1))
 
 
+def test_what_autograd_is_asked_for_is_added_nowhere_and_hooks_of_others_stay() -> None:
+    model, told = dense(), list[Tensor]()
+    recorder = AccountRecorder({"": model}, [])
+    weight = next(model.parameters())
+    weight.register_hook(told.append)
+    recorder.arm()
+    loss = model(torch.ones(3, next(model.parameters()).shape[1])).square().mean()
+    torch.autograd.grad(loss, list(model.parameters()), retain_graph=True)
+    torch.autograd.backward(loss, inputs=list(model.parameters())[:1])
+    recorder.disarm()
+    passes = {name: own.passes for name, own in recorder.account().parameters.items()}
+    assert passes["0.weight"] == 1
+    assert sum(passes.values()) == 1
+    assert len(told) == 2
+    assert len(weight._backward_hooks or {}) == 1
+
+
 def test_nothing_is_left_on_the_model_and_it_copies_as_it_did() -> None:
     model = dense()
     optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
     recorder = AccountRecorder({"": model}, [optimizer])
+    saved = pickle.dumps(model)
     recorder.arm()
     plain(copy.deepcopy(model), optimizer)
     before = {name: set(vars(module)) for name, module in model.named_modules()}
-    assert all(p._backward_hooks is None for p in model.parameters())
+    assert pickle.dumps(model) == saved
     recorder.disarm()
+    assert all(p._backward_hooks is None for p in model.parameters())
     assert before == {name: set(vars(module)) for name, module in model.named_modules()}
     plain(model, optimizer)(0)
     assert recorder.account().parameters["0.weight"].passes == 0  # the hooks are gone

@@ -359,7 +359,7 @@ def everything_saved(model: nn.Module, optimizer: torch.optim.Optimizer) -> list
         {key: value for key, value in vars(part).items() if "hook" in key}
         for part in (*copied.modules(), *model.modules())
     ]
-    of_tensors = [p._backward_hooks for p in (*model.parameters(), *copied.parameters())]
+    of_tensors = [p._backward_hooks for p in copied.parameters()]
     return [
         file.getvalue(),
         pickle.dumps(model),

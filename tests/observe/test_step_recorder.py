@@ -9,7 +9,7 @@ import torch
 from torch import nn
 
 from sevensteps.observe.look import Look
-from sevensteps.observe.step_recorder import StepRecorder
+from sevensteps.observe.step_recorder import StepRecorder, has_foreign_hooks
 
 
 def test_every_event_may_be_ignored() -> None:
@@ -40,3 +40,12 @@ def test_what_a_hook_raises_is_handed_over() -> None:
     recorder.guarded(broken)(1)
     assert [str(failure) for failure in failures] == ["a hook went wrong"]
     assert recorder.cost > 0
+
+
+def test_hooks_of_recorders_are_told_from_those_of_others() -> None:
+    parameter = nn.Parameter(torch.ones(2))
+    assert not has_foreign_hooks(parameter)
+    parameter.register_hook(StepRecorder().guarded(lambda _: None))
+    assert not has_foreign_hooks(parameter)
+    parameter.register_hook(lambda _: None)
+    assert has_foreign_hooks(parameter)

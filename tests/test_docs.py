@@ -25,6 +25,7 @@ from sevensteps.doctor.conditions import BY_STEP, condition, condition_names
 
 ROOT = Path(__file__).resolve().parent.parent
 PAGES = sorted([ROOT / "README.md", *(ROOT / "docs").rglob("*.md")])
+PROGRAMS = ("sevensteps", "python", "torchrun", "sqlite3", "pip", "make")
 FENCE = re.compile(r"^```(\w*)\n(.*?)^```$", re.DOTALL | re.MULTILINE)
 
 
@@ -36,19 +37,28 @@ def blocks(page: Path, language: str) -> list[str]:
 
 
 def commands(page: Path) -> list[list[str]]:
-    """The `sevensteps …` lines of `page`, as a shell would split them."""
-    lines = [
-        line
-        for kind in ("", "sh", "bash", "console")
-        for text in blocks(page, kind)
-        for line in text.splitlines()
-    ]
-    return [shlex.split(line, comments=True) for line in lines if line.startswith("sevensteps ")]
+    """The commands of `page`, as a shell would split them: lines that begin with a program, and
+    those after a `$` in what a program prints, each with the lines that continue it.
+    """
+    found = []
+    for kind, text in FENCE.findall(page.read_text(encoding="utf-8")):
+        if kind not in ("", "sh", "bash", "console", "text"):
+            continue
+        for line in re.sub(r"\\\n\s*", "", text).splitlines():
+            prompt, command = re.fullmatch(r"(\s*\$ )?(.*)", line).groups()  # type: ignore[union-attr]
+            if command.split(" ", 1)[0] in PROGRAMS and (prompt or kind != "text"):
+                found.append(shlex.split(command, comments=True))
+    return found
+
+
+def own_commands(page: Path) -> list[list[str]]:
+    """The `sevensteps …` commands of `page`."""
+    return [words for words in commands(page) if words[0] == "sevensteps"]
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
 def test_values_in_commands_are_read(page: Path) -> None:
-    for words in commands(page):
+    for words in own_commands(page):
         for option, text in itertools.pairwise(words):
             if option.removeprefix("--") in steps.STEPS and option.startswith("--"):
                 value = steps.parse(option.removeprefix("--"), text)
@@ -57,7 +67,7 @@ def test_values_in_commands_are_read(page: Path) -> None:
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
 def test_commands_and_their_options_exist(page: Path) -> None:
-    for words in commands(page):
+    for words in own_commands(page):
         command: click.Command = cli
         if words[1] in COMMANDS:
             found = cli.get_command(click.Context(cli), words[1])

@@ -6,8 +6,9 @@ a sample of each class weighs in the loss, by the loss function's `weight` or by
 the outputs. Source: Japkowicz, Stephen 2002, The class imbalance problem.
 
 Remedies: weight the loss by 1 / share of the class, or draw rare samples more often. Silent on:
-rare classes that are recognised; networks that do not recognise the common ones either;
-words of which some are rare, while others are known.
+rare classes that are recognised; networks that do not recognise the common ones either; trainings
+of a few steps, and answers that have nothing to do with the targets; words of which some are rare,
+while others are known.
 """
 
 from __future__ import annotations
@@ -17,7 +18,9 @@ from jaxtyping import Int
 from torch import Tensor
 
 from sevensteps.doctor.case import Case, targets_of
+from sevensteps.doctor.chance import why_too_early
 from sevensteps.doctor.class_weights import class_weights
+from sevensteps.doctor.dependence import CHANCE, answers_and_targets
 from sevensteps.doctor.finding import Finding, Measure, Remedy
 from sevensteps.doctor.kind_of_task import answered_positions, class_indices, known_positions
 from sevensteps.doctor.measures import significant
@@ -164,8 +167,18 @@ def _answers(case: Case) -> tuple[Int[Tensor, "N"], Int[Tensor, "N"], Tensor] | 
     return truth, answers, shares
 
 
+def _knows_nothing_yet(case: Case) -> bool:
+    """Whether the most common class is all that the network could answer: after a few steps, or
+    where its answers have nothing to do with the targets.
+    """
+    if why_too_early(case).startswith("it was trained"):
+        return True
+    apart = answers_and_targets(case) if case.skill is None else None
+    return apart is not None and apart <= CHANCE
+
+
 def _never_answered(case: Case) -> Finding | None:
-    if (judged := _answers(case)) is None:
+    if _knows_nothing_yet(case) or (judged := _answers(case)) is None:
         return None
     truth, answers, shares = judged
     classes = len(shares)

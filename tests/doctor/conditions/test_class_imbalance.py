@@ -160,3 +160,11 @@ def test_pixels_and_labels_that_are_never_recognised(seed: int) -> None:
         model = nn.Sequential(nn.Conv2d(1, 8, 1), nn.ReLU(), nn.Conv2d(8, outputs, 1))
         assert never_recognised(findings(copy.deepcopy(model), x, y, plain, 25))
         assert not never_recognised(findings(model, x, y, weighed, 80))
+
+
+@five_seeds
+def test_after_a_few_steps_no_class_is_missed_yet(seed: int) -> None:
+    torch.manual_seed(seed)
+    x, y = kinds()
+    said = findings(dense(), x[:500], y[:500], F.cross_entropy, epochs=1)
+    assert "class_imbalance" not in [finding.condition for finding in said]

@@ -30,6 +30,7 @@ EXPLAINS = (
     "stopped_early",
     "dead_units",
     "too_small",
+    "vanishing_gradient",  # what is ±1 for whatever the two samples are has no slope
 )
 SMALL = 4  # samples a step
 SWING = 0.4  # mean distance of single losses from their mean, in means
@@ -120,7 +121,10 @@ def _normed(case: Case, size: int) -> Finding:
                 "batches of 32, or nn.LayerNorm or nn.GroupNorm, which take one sample at a time",
             )
         ],
-        {"layers": [layer.name for layer in case.layers("norm")]},
+        {
+            "layers": [layer.name for layer in case.layers("norm")],
+            "apart_from": ["vanishing_gradient"],
+        },
         None,
     )
 

@@ -245,8 +245,11 @@ def _unit_columns(tensors: list[Tensor], axis: int, limit: int) -> Tensor | None
     """
     if len(tensors) == 1 and axis == -1:
         (t,) = tensors
-        if t.ndim == 2 and 0 < t.numel() <= limit and t.is_floating_point():
-            return t  # as most are
+        if t.ndim == 2 and (count := t.numel()) and t.is_floating_point():
+            if count <= limit:
+                return t  # as most are
+            rows = t.shape[0]
+            return t.narrow(0, 0, min(rows, max(8, limit * rows // count)))
     matrices = []
     limit = limit // max(len(tensors), 1)
     for t in tensors:

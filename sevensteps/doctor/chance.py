@@ -157,9 +157,12 @@ def compare_loss(case: Case) -> ChanceComparison | None:
 
 def _unrelated_answers(case: Case) -> ChanceComparison | None:
     """Answers that have nothing to do with the targets, of a loss of which nothing else is known;
-    None where they have: what an untrained network answers depends on the targets, too.
+    None where they have: what an untrained network answers depends on the targets, too. Targets of
+    pairs say nothing of either sample's own answer.
     """
     if case.skill is not None or case.bootstrapped:
+        return None
+    if any(look.passes > 1 or len(look.outputs) > 1 for look in case.looks):
         return None
     apart = answers_and_targets(case)
     if apart is None or apart > CHANCE:

@@ -18,7 +18,8 @@ from sevensteps.doctor.measures import (
 )
 
 GOOD = 0.3  # of the loss of an answer that ignores the input, that the best stretches are below
-LOST = 0.4  # of the way from there to the best loss, that is lost again at the end
+LOST = 0.25  # of the way from there to the best loss, that is lost again at the end
+WELL = 0.75  # skill that was not lost
 STRETCHES = 2  # twentieths of the training, within which half of it is lost
 RISEN = 1.5  # times the first rate, of a schedule that has lengthened the steps
 SPIKE = 1.5  # times the first loss
@@ -44,7 +45,7 @@ def collapse(case: Case) -> Collapse | None:
     best, at = min((max(means[i][1], means[i + 1][1]), i + 1) for i in range(len(means) - 1))
     end = final_loss(case)
     way = start - best
-    if not 0 <= best <= GOOD * start or end - best < LOST * way or learned_enough(case, 0.6):
+    if not 0 <= best <= GOOD * start or end - best < LOST * way or learned_enough(case, WELL):
         return None
     later = means[at:]
     jump = next(

@@ -68,7 +68,7 @@ def test_why(sevensteps: Command, run: str) -> None:
 def test_words(sevensteps: Command, run: str) -> None:
     listed = sevensteps("explain", run, "words")
     assert max(map(len, listed.lines)) <= 80
-    assert len(listed.lines) <= 50
+    assert len(listed.lines) <= 60
     one = sevensteps("explain", run, "words", "learning", "rate")
     assert one.lines[0].startswith("learning rate: The learning rate is")
     two = json.loads(sevensteps("explain", run, "words", "loss", "metric", "--json").out)

@@ -75,7 +75,7 @@ def examine(case: Case) -> Finding | None:
         else "kaiming_normal()"
     )
     reason = (
-        "all weights are 0, so no signal passes, no weight gets a gradient, and the layer does no "
+        "all weights are 0, so no signal passes and no weight gets a gradient. The layer does no "
         "work at all, however long it is trained."
         if zero
         else "equal units compute the same, get the same gradient, and move together. The layer "

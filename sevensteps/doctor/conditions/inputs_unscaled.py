@@ -152,8 +152,12 @@ def examine(case: Case) -> Finding | None:
         "than theirs."
         if tiny
         else f"The inputs have a root mean square of {size:.3g}{columns}: the loss is steep along "
-        "the weights of large inputs and flat along those of small ones, so that one learning rate "
-        "is too large for the first and too small for the others."
+        + (
+            "their weights and flat along the biases"
+            if apart == 1
+            else "the weights of large inputs and flat along those of small ones"
+        )
+        + ", so that one learning rate is too large for the first and too small for the others."
         + (" The first step already switched units off for good." if first_dead else ""),
         evidence,
         [

@@ -24,6 +24,7 @@ from sevensteps.doctor.measures import (
     first_loss,
     learned_enough,
     loss_fell,
+    path_of_steps,
     significant,
 )
 from sevensteps.doctor.other_scores import (
@@ -57,6 +58,8 @@ COMPARED = (  # functions of which it is known how they read outputs
     *("mse_loss", "l1_loss", "smooth_l1_loss", "huber_loss"),
 )
 STARVED = 0.1  # of the loss, that a part has which does not come through
+LOWER = 0.9  # of the loss of the first stretch, that any learning comes below
+MOVED = 0.5  # norms of the weights, that all steps together come to
 EVALUATIONS = 5  # whose score is one and the same
 
 
@@ -86,6 +89,7 @@ def failure(case: Case) -> Failure | None:
         _score_stays,
         _only_by_heart,
         _worse_than_start,
+        _never_fell,
     )
     return next((sign for find in signs if (sign := find(case)) is not None), None)
 
@@ -325,4 +329,34 @@ def _worse_than_start(case: Case) -> Failure | None:
         "began.",
         Measure("loss at the end", significant(means[-1]), f"below {means[0]:.3g}", "the start"),
         ("learning_rate_too_high", "loss_sign", "loss_terms_unbalanced"),
+    )
+
+
+def _never_fell(case: Case) -> Failure | None:
+    """A loss above 0 that is at the end, and was in every stretch, what it was in the first steps,
+    though the weights moved; of which nothing else is known.
+    """
+    means = [value for _, value in case.smoothed_losses]
+    if case.steps < 2 * MIN_STEPS or case.skill is not None or case.bootstrapped or len(means) < 10:
+        return None
+    if compare_loss(case) is not None or reported_score(case, any_loss=True) is not None:
+        return None
+    losses = [value for _, value in case.losses]
+    if not all(value > 0 for value in losses) or not path_of_steps(case) > MOVED:
+        return None
+    if any("log_prob" in term.name for look in case.looks for term in look.loss_terms):
+        return None  # of a policy
+    if min(means) < LOWER * means[0] or first_loss(case) > means[0] / LOWER:
+        return None
+    return Failure(
+        f"The loss was {first_loss(case):.3g} in the first step and is {means[-1]:.3g} after "
+        f"{case.steps:,}, and in no stretch between was it lower, though the weights moved: what "
+        "is made small does not depend on what they learn, or the network cannot make it smaller.",
+        Measure(
+            "loss, the least of all stretches",
+            significant(min(means)),
+            f"below {LOWER * means[0]:.3g}",
+            "the first steps",
+        ),
+        ("no_nonlinearity", "parameters_not_updated", "input_not_used", "learning_rate_too_high"),
     )

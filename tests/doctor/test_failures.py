@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -174,3 +175,26 @@ def test_what_works_is_not(train: Callable[[bool], Any], seed: int) -> None:
     case = train(False)
     assert failure(case) is None
     assert not judge(case).is_bad
+
+
+@pytest.mark.parametrize("smooth", [False, True])
+def test_a_loss_that_is_what_it_was_at_the_start(smooth: bool) -> None:
+    """u'' = -sin: the second derivative of a network of ReLUs is 0, whatever its weights are."""
+    torch.manual_seed(0)
+    bend = nn.Tanh if smooth else nn.ReLU
+    model = nn.Sequential(nn.Linear(1, 32), bend(), nn.Linear(32, 32), bend(), nn.Linear(32, 1))
+    optimizer = torch.optim.Adam(model.parameters(), lr=3e-3)
+    ends = torch.tensor([[0.0], [math.pi]])
+    with ss.watch(model, optimizer) as watch:
+        for _ in range(300):
+            x = (math.pi * torch.rand(64, 1)).requires_grad_()
+            (slope,) = torch.autograd.grad(model(x).sum(), x, create_graph=True)
+            (second,) = torch.autograd.grad(slope.sum(), x, create_graph=True, allow_unused=True)
+            equation = (torch.sin(x) if second is None else second + torch.sin(x)).square().mean()
+            loss = equation + model(ends).square().mean()
+            optimizer.zero_grad()
+            loss.backward()
+            optimizer.step()
+            watch.step(loss)
+    sign = failure(watch.diagnose().case)
+    assert (sign is not None and "in no stretch between was it lower" in sign.sentence) != smooth

@@ -9,8 +9,9 @@ themselves; of a loss that says nothing by itself, the score that the loop repor
 start. One of them beyond chance is enough to be silent, unless another contradicts it: a loss below
 what its function can give, one that runs away, or is above that of an ignorant answer; one answer
 for all under a small loss; a head at chance beside others; a score that stays while the loss falls;
-validation data of which nothing is known. Closed form: the entropy of the classes, the variance of
-the targets; of any other loss one answer is fitted.
+a loss that is what it was in the first steps; validation data of which nothing is known. Closed
+form: the entropy of the classes, the variance of the targets; of any other loss one answer is
+fitted.
 
 Remedies: the nearest suspects first; fit 32 samples, which any sound training learns by heart; hand
 over what could not be asked for. Silent on: short trainings, a loss that still falls and

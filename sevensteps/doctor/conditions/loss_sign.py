@@ -269,7 +269,7 @@ def _against_score(case: Case) -> Finding | None:
 def _weighed_by_rewards(case: Case) -> Finding | None:
     """Each log-probability is weighed by the reward itself, without a minus, and minimized."""
     signs = case.observation.notes.get("reward_signs", [])
-    maximized = any(group.get("maximize") for group in case.facts.groups)
+    maximized = _is_maximized(case)
     if len(signs) < LEAST_SIGNS or min(signs) < 0 or maximized:
         return None
     return Finding(
@@ -375,6 +375,14 @@ def _remark(case: Case) -> Finding:
     )
 
 
+def _is_maximized(case: Case) -> bool:
+    """Whether all that learns makes the loss large; a multiplier that climbs by an optimizer of its
+    own is no network.
+    """
+    groups = case.facts.groups
+    return bool(groups) and all(group.get("maximize") for group in groups)
+
+
 def _least_is_answer(case: Case) -> bool:
     """Whether outputs are turned before the function of the error, which becomes small: the least
     of them is the answer, as of times or of distances.
@@ -386,13 +394,13 @@ def _least_is_answer(case: Case) -> bool:
         if term.name in ERROR_LOSSES and term.target in DATA
     ]
     turned = bool(paths) and all(sum(map(path.count, ("Neg", "Rsub"))) % 2 for path in paths)
-    maximized = any(group.get("maximize") for group in case.facts.groups)
+    maximized = _is_maximized(case)
     return turned and not maximized and final_loss(case) < LEARNED * first_loss(case)
 
 
 def _wrong_way(case: Case) -> Finding | None:
     wrong = _wrong(case)
-    maximized = any(group.get("maximize") for group in case.facts.groups)
+    maximized = _is_maximized(case)
     if wrong is None and (not maximized or "reward_signs" in case.observation.notes):
         return None
     if (wrong is not None and wrong > MOST) == maximized:

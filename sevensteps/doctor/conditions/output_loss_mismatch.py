@@ -61,6 +61,8 @@ EXPLAINS = (
     "input_not_used",
     "samples_mixed",
 )
+# losses that read the last axis, or that of the channels, as classes
+OF_CLASSES = ("cross_entropy", "nll_loss", "kl_div", "binary_cross_entropy")
 CLASSES = "order.classes"  # of a call's content
 LEARNED = 0.9  # skill of a network that a missing logarithm has not kept from learning
 
@@ -277,7 +279,11 @@ def _softmax_of_one(path: OutputPath) -> Finding | None:
 
 
 def _softmax_over_samples(path: OutputPath) -> Finding | None:
-    """A softmax over the samples of the batch on the way to the loss."""
+    """A softmax over the samples of the batch on the way to a loss of classes. Before any other, as
+    where weights are given to samples, `samples_mixed` asks what it does.
+    """
+    if not any(term.name in OF_CLASSES for term in path.look.loss_terms):
+        return None
     shape = path.look.shapes.get("output", ())
     wrong = [op for op in path.operations if op.name in ("Softmax", "LogSoftmax")][-1:]
     if len(shape) < 2 or shape[0] < 2 or not wrong or wrong[0].dim is None:

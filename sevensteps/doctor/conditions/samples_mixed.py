@@ -62,8 +62,10 @@ ADVICE = (
 
 def examine(case: Case) -> Finding | None:
     known = rows_are_samples(case) if case.loss_is_error else _codes_are_of_rows(case)
-    if not known or _mixes_by_design(case):
+    if _mixes_by_design(case):
         return None
+    if not known:
+        return _shared_out_among_samples(case)
     answer = companions(case)
     if answer is None:
         return None
@@ -209,6 +211,41 @@ def _joins_samples(tensor: Tensor, counts: set[int], tensors: int) -> bool:
         return False
     pairs = len(tensor) == 2 and not tensor.is_floating_point() and tensor.shape[1] > 2
     return pairs or (tensors > 1 and tensor.shape[1] in counts)
+
+
+def _shared_out_among_samples(case: Case) -> Finding | None:
+    """A network's own softmax that runs over the samples, of answers to a loss that is no error."""
+    for look in case.looks[:8]:
+        shape = look.shapes.get("output", ())
+        for call in look.calls:
+            if call.kind != "softmax" or call.network is None or call.dim != 0:
+                continue
+            if (
+                len(shape) < 2
+                or not 1 < look.batch == shape[0]
+                or shape not in call.shapes.values()
+            ):
+                continue
+            return Finding(
+                "samples_mixed",
+                STEP,
+                "error",
+                0.9,
+                f"{call.name} in {call.where} runs over the samples of the batch (dim=0 of "
+                f"{list(shape)}): what one sample gets is taken from the others, and alone it gets "
+                "all.",
+                [Measure("axis of the softmax", 0, len(shape) - 1, call.where)],
+                [
+                    Remedy(
+                        {},
+                        "the answer to a sample then depends on that sample alone",
+                        "softmax over the last axis: dim=-1",
+                    )
+                ],
+                {"layers": ["output"]},
+                0,
+            )
+    return None
 
 
 def _is_one_batch(case: Case) -> bool:

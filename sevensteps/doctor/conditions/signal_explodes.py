@@ -109,9 +109,11 @@ def _answers_explode(case: Case) -> Finding | None:
     if not looks or case.before_training or case.sample is None or learned_enough(case):
         return None
     output, (x, y) = looks[0].output, case.sample
-    if output is None or not x.is_floating_point():
+    if output is None:
         return None
-    answers, inputs = float(output.double().abs().max()), float(x.double().abs().max())
+    answers = float(output.double().abs().max())
+    # words are looked up in tables, which count among the weights
+    inputs = float(x.double().abs().max()) if x.is_floating_point() else 1.0
     if y.is_floating_point():
         targets = float(y.double().abs().max())
         far = targets > 0 and answers > BEYOND * max(targets, inputs)
@@ -135,9 +137,11 @@ def _answers_explode(case: Case) -> Finding | None:
         STEP,
         "error",
         0.9,
-        f"Before anything is learned the answers are as large as {answers:.3g}, where "
+        f"Before anything is learned the answers are as large as {answers:.3g}"
+        + (", where " if y.is_floating_point() or x.is_floating_point() else "; ")
         + (f"the targets are at most {targets:.3g} and " if y.is_floating_point() else "")
-        + f"the inputs are at most {inputs:.3g}; no single weight matrix is large. "
+        + (f"the inputs are at most {inputs:.3g}; " if x.is_floating_point() else "")
+        + "no single weight matrix is large. "
         "The signal grows as it goes through the same weights again and again, and so does the "
         "gradient on its way back.",
         [

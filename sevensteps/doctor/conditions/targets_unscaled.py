@@ -1,9 +1,10 @@
-"""targets_unscaled: the targets are far larger than what an untrained network gives.
+"""targets_unscaled: the targets are far larger, or smaller, than what an untrained network gives.
 
 To reach them the network needs huge weights, and the gradients are huge as well. Measured: the root
 mean square of the targets, by itself and against that of the outputs at the start; judged only
 where it hurts. The slope of a squared error is the error itself: with targets of a million, so are
-the gradients. Source: LeCun et al. 1998, Efficient BackProp.
+the gradients. Targets of a thousandth are lost in what is left of the first answers. Source:
+LeCun et al. 1998, Efficient BackProp.
 
 Remedies: subtract the targets' mean, divide by their standard deviation, and undo it for
 predictions. Silent on: large targets that the network reaches; first
@@ -38,7 +39,7 @@ EXPLAINS = (
     "signal_explodes",
 )
 FAR = 30.0  # times the size of the first outputs
-LARGE = 20.0  # root mean square of the targets
+LARGE, SMALL = 20.0, 0.02  # root mean square of the targets
 ENOUGH = 50  # samples that say whether there is anything to learn
 
 
@@ -63,6 +64,8 @@ def examine(case: Case) -> Finding | None:
         else 1.0
     )
     score = case.scores.get("train")
+    if 0 < size < SMALL and size * FAR < output_size and score is not None and score < 0:
+        return _tiny(size, output_size, score)
     if (
         size < LARGE
         or size < max(FAR * min(max(output_size, 1e-3), 1.0), output_size)
@@ -106,6 +109,41 @@ def examine(case: Case) -> Finding | None:
                 "with a learning rate that suits standardised numbers",
                 "standardise as above, and use Adam at 1e-2",
             ),
+        ],
+        {},
+        0,
+    )
+
+
+def _tiny(size: float, output_size: float, score: float) -> Finding:
+    """Targets far smaller than what the network answers, by chance, before and after training."""
+    return Finding(
+        "targets_unscaled",
+        STEP,
+        "error",
+        0.87,
+        f"The targets have a size of {size:.3g}, where a fresh network gives about "
+        f"{output_size:.2g}: beside that they are all but 0, so that the training makes the "
+        "answers small, and what tells one target from another is lost in what is left of the "
+        f"start (R² {score:.3g}).",
+        [
+            Measure(
+                "root mean square of the targets", significant(size), "about 1", "targets seen"
+            ),
+            Measure(
+                "of the first outputs",
+                significant(output_size),
+                "that of the targets",
+                "first look",
+            ),
+        ],
+        [
+            Remedy(
+                {"data": "standardize()"},
+                "the network then learns numbers of size 1",
+                "subtract the targets' mean and divide by their standard deviation; undo it for "
+                "predictions",
+            )
         ],
         {},
         0,

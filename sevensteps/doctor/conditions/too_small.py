@@ -23,6 +23,7 @@ from sevensteps.doctor.measures import (
     learned_enough,
     loss_still_falls,
     significant,
+    weight_layers,
 )
 from sevensteps.doctor.perceptron import FEW, no_line_separates, uses_perceptron_rule
 from sevensteps.doctor.simple_models import (
@@ -109,6 +110,10 @@ def _is_neck(case: Case, widths: list[int]) -> bool:
     """
     if not widths or min(widths) > NECK or max(widths) <= min(widths):
         return False
+    shapes = [case.facts.parameters[name].shape for _, name in weight_layers(case)]
+    narrow = widths.index(min(widths))
+    if shapes[narrow + 1][1:2] != (widths[narrow],):
+        return False  # what follows reads something else: it is the answer of a head
     outputs = case.looks[0].shapes.get("output", ()) if case.looks else ()
     return math.prod(outputs[1:]) > min(widths) or case.task == "regression"
 

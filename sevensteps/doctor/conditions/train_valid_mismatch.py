@@ -1,12 +1,12 @@
 """train_valid_mismatch: training and validation data were not prepared in the same way.
 
 The validation score then says nothing about the network. Measured: both parts: the inputs' scale
-and mean, the classes that occur, rows in both, numbers in other units, as those in which the
-network's answers would be right, and the labels, where the network knows the training
-data: a validation score below half of what guessing reaches, or classes that it takes for each
-other one for one, which only another coding of the labels can give; answers that the labels have
-nothing to do with, as the nearest training samples have not, although these tell each other's. And
-what the loop reports of its validation, against what the network scores on the validation data.
+and mean, how often each word comes, the classes that occur, rows in both, numbers in other units,
+as those in which the network's answers would be right, and the labels, where the network knows the
+training data: a validation score below half of what guessing reaches, or classes that it takes for
+each other one for one, which only another coding of the labels can give; answers that the labels
+have nothing to do with, as the nearest training samples have not, although these tell each other's.
+And what the loop reports of its validation, against what the network scores on the validation data.
 
 Remedies: the training part's scaling for both; the same coding of labels; a split by class,
 without duplicates; an evaluation of the network that is trained. Silent on: judging by the training
@@ -28,6 +28,7 @@ from sevensteps.doctor.finding import Finding, Measure, Remedy, Severity
 from sevensteps.doctor.kind_of_task import class_indices
 from sevensteps.doctor.label_codes import labels_at_random, renamed_classes
 from sevensteps.doctor.measures import learned_enough, significant
+from sevensteps.doctor.recoded_words import recoded_words
 from sevensteps.doctor.relation import relation
 
 STEP = "repeat"
@@ -44,6 +45,38 @@ ODD = 0.02  # share of the rows that may be outliers
 
 
 def examine(case: Case) -> Finding | None:
+    return _other_numbers(case) or _examine(case)
+
+
+def _other_numbers(case: Case) -> Finding | None:
+    """Words whose numbers come from another table in the validation data."""
+    words = recoded_words(case)
+    if words is None:
+        return None
+    train, valid = case.scores.get("train"), case.scores.get("valid")
+    if train is not None and valid is not None and train - valid < APART_SCORES / 2:
+        return None
+    return _finding(
+        "error",
+        0.9,
+        f"The words of the two parts come as often, but under other numbers: sorted by how often "
+        f"they come, their shares differ by {words.sorted:.2g}, by number by {words.apart:.2g} "
+        f"({words.chance:.2g} by chance). Each part was numbered by a table of its "
+        "own, as a set or a vocabulary made anew has another order, and the network reads other "
+        "words than those that were written.",
+        [
+            Measure(
+                "difference of the parts' words by number, total variation",
+                significant(words.apart),
+                f"about {significant(words.chance):g}, by chance",
+                "how often each number comes",
+            )
+        ],
+        "make the table once, sorted(set(text)), store it with the network and use it for both",
+    )
+
+
+def _examine(case: Case) -> Finding | None:
     if (
         case.train is None
         or case.valid is None

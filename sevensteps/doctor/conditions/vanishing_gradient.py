@@ -3,10 +3,11 @@
 From layer to layer it shrinks by the same factor, that is, geometrically. Measured: each weight
 matrix's gradient relative to its size, first layer against last, median over the looks. A sigmoid's
 slope is at most 1/4, so that eight of them leave 4⁻⁸. Source: Hochreiter 1991; Nielsen, Neural
-Networks and Deep Learning, ch. 5.
+Networks and Deep Learning, ch. 5. And a gradient of exactly 0, where a rounding lies between the
+network and its loss.
 
 Remedies: ReLU with `kaiming_normal()`, SELU with `lecun_normal()`, or a batch norm after each
-layer. Silent on: gradients of exactly 0, which are another matter; shallow networks; networks
+layer. Silent on: other gradients of exactly 0, which are another matter; shallow networks; networks
 that learn all the same, or are about to: whose loss has clearly fallen and still falls.
 """
 
@@ -44,6 +45,11 @@ EXPLAINS = (
     "parameters_not_updated",
 )
 LAYERS = 4  # weight matrices
+# PyTorch's operations whose slope is 0 wherever there is one
+LEVEL = {
+    **{"Round": "round", "Floor": "floor", "Ceil": "ceil", "Trunc": "trunc", "Sign": "sign"},
+    **{"Sgn": "sgn", "Heaviside": "heaviside", "FloorDivide": "//"},
+}
 LEFT = 3e-3  # of the last layer's relative gradient in the first
 
 
@@ -65,6 +71,46 @@ def _vanishes(sizes: Sequence[tuple[str, float]]) -> bool:
 
 
 def examine(case: Case) -> Finding | None:
+    return _through_steps(case) or _layer_by_layer(case)
+
+
+def _through_steps(case: Case) -> Finding | None:
+    """An operation whose slope is 0 everywhere, between all weights and the loss."""
+    looks = [look for look in case.looks if look.loss_terms and look.changes]
+    if not looks or case.before_training:
+        return None
+    ways = [
+        {operation.name for operation in (*term.ending, *term.operations)} & LEVEL.keys()
+        for look in looks
+        for term in look.loss_terms
+    ]
+    gradients = [c.gradient for look in looks for c in look.changes.values()]
+    if not all(ways) or any(g is not None and bool(g.any()) for g in gradients):
+        return None
+    functions = " and ".join(sorted({LEVEL[name] for way in ways for name in way}))
+    return Finding(
+        "vanishing_gradient",
+        STEP,
+        "error",
+        0.97,
+        f"Between the network and its loss lies {functions}, a staircase: level everywhere but "
+        "where it jumps, so that its slope is 0. The gradient of every weight is exactly 0 in "
+        f"each of the {len(looks)} steps looked at, and nothing can be learned.",
+        [Measure("gradient of all weights", 0, "above 0", f"{len(looks)} looks")],
+        [
+            Remedy(
+                {},
+                "a slope is what the gradient is made of",
+                f"leave {functions} out of the loss, and apply it to what is shown or stored; or "
+                "let the gradient pass it: y + (y.round() - y).detach()",
+            )
+        ],
+        {"layers": ["output"]},
+        0,
+    )
+
+
+def _layer_by_layer(case: Case) -> Finding | None:
     sizes = ratios(case)
     if len(sizes) < LAYERS or learned_enough(case, 0.4) or is_improving(case):
         return None

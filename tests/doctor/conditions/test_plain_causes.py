@@ -214,3 +214,97 @@ def test_a_loss_that_is_large_as_a_sum_says_nothing_of_the_signal() -> None:
     names = conditions(model, x, y, lambda output, y: 5 * summed(output, y), lr=0.3, epochs=8)
     assert "signal_explodes" not in names
     assert "loss_scale" in names
+
+
+@pytest.mark.parametrize("rounded", [True, False])
+def test_a_rounding_before_the_loss_has_no_slope(rounded: bool) -> None:
+    x = 2 * torch.rand(320, 3)
+    y = (1 + x[:, :1] + 2 * x[:, 1:2] * x[:, 2:]).round()
+    model = nn.Sequential(nn.Linear(3, 24), nn.ReLU(), nn.Linear(24, 1))
+
+    def error(output: Tensor, target: Tensor) -> Tensor:
+        return ((output.round() if rounded else output) - target).square().mean()
+
+    assert (conditions(model, x, y, error, lr=0.01) == ["vanishing_gradient"]) == rounded
+
+
+@pytest.mark.parametrize("size", [0.001, 1.0])
+def test_targets_that_are_lost_in_the_first_answers(size: float) -> None:
+    x = torch.randn(320, 4)
+    y = size * (torch.tanh(x[:, :1] * x[:, 1:2]) + x[:, 2:3])
+    model = nn.Sequential(nn.Linear(4, 24), nn.ReLU(), nn.Linear(24, 1))
+    names = conditions(model, x, y, F.smooth_l1_loss, lr=0.01, epochs=10)
+    assert names[:1] == (["targets_unscaled"] if size < 1 else [])
+
+
+@pytest.mark.parametrize("length", [1.9, 0.9])
+def test_a_loop_over_words_that_multiplies_its_signal(length: float) -> None:
+    x = torch.randint(26, (320, 40))
+    y = x[:, -1] % 4
+    words, memory, out = (
+        nn.Embedding(26, 12),
+        nn.RNN(12, 24, nonlinearity="relu", batch_first=True),
+        nn.Linear(24, 4),
+    )
+    with torch.no_grad():
+        memory.get_parameter("weight_hh_l0").copy_(torch.eye(24) * length)
+
+    class Reader(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.words, self.memory, self.out = words, memory, out
+
+        def forward(self, x: Tensor) -> Tensor:
+            answer: Tensor = self.out(self.memory(self.words(x))[0][:, -1])
+            return answer
+
+    names = conditions(Reader(), x, y, F.cross_entropy, lr=1e-3, epochs=4)
+    assert ("signal_explodes" in names) == (length > 1)
+
+
+@pytest.mark.parametrize("axis", [0, 1])
+def test_what_is_shared_out_among_samples(axis: int) -> None:
+    """Money that each day shares out among six papers, or each paper among the days of a batch."""
+    signal = torch.randn(320, 6, 3)
+    returns = signal[..., 0] + 0.5 * torch.randn(320, 6)
+
+    class Trader(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.scores = nn.Sequential(nn.Linear(3, 16), nn.Tanh(), nn.Linear(16, 1))
+
+        def forward(self, signal: Tensor) -> Tensor:
+            return self.scores(signal)[..., 0].softmax(axis)
+
+    model = Trader()
+    optimizer = torch.optim.Adam(model.parameters(), lr=5e-3)
+    with ss.watch(model, optimizer, budget=1.0) as watch:
+        for days in (part for _ in range(6) for part in torch.randperm(320).split(40)):
+            loss = -(model(signal[days]) * returns[days]).sum(1).mean()
+            optimizer.zero_grad()
+            loss.backward()
+            optimizer.step()
+            watch.step(loss)
+    found = [finding.condition for finding in watch.diagnose().findings]
+    assert ("samples_mixed" in found) == (axis == 0)
+
+
+def test_a_multiplier_that_climbs_maximizes_no_error() -> None:
+    x = torch.randn(600, 6)
+    y = (x[:, 0] + x[:, 1] > 0).float()
+    model = nn.Sequential(nn.Linear(6, 16), nn.Tanh(), nn.Linear(16, 1))
+    price = nn.Parameter(torch.zeros(()))
+    descent = torch.optim.Adam(model.parameters(), lr=5e-3)
+    ascent = torch.optim.SGD([price], lr=0.1, maximize=True)
+    with ss.watch(model, [descent, ascent]) as watch:
+        for rows in (part for _ in range(12) for part in torch.randperm(600).split(50)):
+            output = model(x[rows])[:, 0]
+            gap = output.sigmoid()[x[rows, 2] > 0].mean() - output.sigmoid()[x[rows, 2] < 0].mean()
+            loss = F.binary_cross_entropy_with_logits(output, y[rows]) + price * gap
+            for optimizer in (descent, ascent):
+                optimizer.zero_grad()
+            loss.backward()
+            for optimizer in (descent, ascent):
+                optimizer.step()
+            watch.step(loss, target=y[rows])
+    assert "loss_sign" not in [finding.condition for finding in watch.diagnose().findings]

@@ -5,7 +5,8 @@ nothing of the doctor, and were not looked into while it was mended: of them onl
 alarms is known. Those in `OPEN` may be looked into; many of them were kept back before: 22, of
 which 6 of 164 runs had been accused, were opened on 30 November 2026, and what was wrong in the
 conditions was mended; fourteen more, with 2 of 118, on the same day; twelve more, with 6 of 104, on
-1 December 2026; ten that were written after that, with 0 of 60, later on that day.
+1 December 2026; ten that were written after that, with 0 of 60, later on that day, and ten more,
+with 3 of 60, at its end.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ import importlib
 from benchmarks.doctor.loop import Case
 
 OPEN = (
+    "additive",
     "adversarial",
     "agents",
     "algorithms",
@@ -25,12 +27,16 @@ OPEN = (
     "balanced_tasks",
     "bandits",
     "blocks",
+    "causes",
+    "cellular",
     "channels",
     "committees",
+    "complex_numbers",
     "conditional_gans",
     "contrastive",
     "control",
     "coordinates",
+    "counts_of_words",
     "dense_outputs",
     "densities",
     "detection",
@@ -39,6 +45,8 @@ OPEN = (
     "energy",
     "equilibria",
     "experts",
+    "factored_layers",
+    "fair_shares",
     "finding_objects",
     "fine_tuning",
     "flows_and_mixtures",
@@ -54,10 +62,12 @@ OPEN = (
     "memories",
     "meta_learning",
     "metric_learning",
+    "music",
     "next_pixels",
     "numbers",
     "numerics",
     "objectives",
+    "odd_ones",
     "operators",
     "optimizers",
     "ordered_classes",
@@ -91,6 +101,7 @@ OPEN = (
     "small_data",
     "small_gpts",
     "soft_targets",
+    "soft_trees",
     "speech",
     "spiking",
     "survival",
@@ -109,18 +120,7 @@ OPEN = (
     "whole_series",
     "without_labels",
 )
-KEPT_BACK: tuple[str, ...] = (
-    "additive",
-    "causes",
-    "cellular",
-    "complex_numbers",
-    "counts_of_words",
-    "factored_layers",
-    "fair_shares",
-    "music",
-    "odd_ones",
-    "soft_trees",
-)
+KEPT_BACK: tuple[str, ...] = ()
 CASES: list[Case] = []
 FAMILIES: dict[str, list[Case]] = {}  # the healthy ones
 for _family in (*OPEN, *KEPT_BACK):

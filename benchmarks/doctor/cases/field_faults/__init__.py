@@ -18,8 +18,10 @@ since 1 December 2026, when the right cause had been named in 90 of 140 of their
 "words_in_order". Five were written later that day by somebody who had read nothing of the doctor:
 "spoken_commands", opened when four of its ten twins had been accused and the right cause named in
 37 of the 50 faulty runs of all five, and "credit_tables", "grid_worlds", "power_load" and
-"recommendations", opened when it was 35 of 40. Those in `KEPT_BACK` were written later by
-somebody who had read nothing of the doctor.
+"recommendations", opened when it was 35 of 40. Of eight that followed, with 53 of 80,
+`random.Random(3)` drew four to be opened: "classroom", "house_prices", "market_days" and
+"names_by_letters". Those in `KEPT_BACK` were written by somebody who had read nothing of the
+doctor.
 
 All stand apart from the other cases and have a report of their own,
 `python -m benchmarks.doctor.field_faults`.
@@ -39,6 +41,7 @@ OPEN = (
     "attention_misused",
     "broken_numbers",
     "built_wrong",
+    "classroom",
     "copied_answers",
     "credit_tables",
     "cut_off",
@@ -55,6 +58,7 @@ OPEN = (
     "gradients",
     "grid_worlds",
     "hand_made_loops",
+    "house_prices",
     "input_ignored",
     "latent_codes",
     "leaks",
@@ -62,8 +66,10 @@ OPEN = (
     "likeness",
     "loss_arguments",
     "loss_calls",
+    "market_days",
     "masks_of_pixels",
     "modes",
+    "names_by_letters",
     "near_and_far",
     "neighbours",
     "not_finite",
@@ -96,12 +102,8 @@ OPEN = (
 )
 KEPT_BACK: tuple[str, ...] = (
     "carried_over",
-    "classroom",
     "equations",
-    "house_prices",
-    "market_days",
     "motifs",
-    "names_by_letters",
     "photo_folders",
 )
 FAMILIES: dict[str, list[Pair]] = {

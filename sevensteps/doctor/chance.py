@@ -38,6 +38,7 @@ LOSS = 0.97  # of the ignorant loss
 EXACT = 0.997  # of it, which is no better at all
 LEAST_LOSS = 1e-6  # of which a share can be taken
 PARTS, SIGMAS = 10, 2.5  # of the samples, by whose differences another loss is judged
+TRAINED = 0.5  # of the ignorant loss, that the loss which was trained came below
 MIN_STEPS = 100  # before which a network need not have learned anything
 MIN_EPOCHS, MIN_STEPS_OF_EPOCHS = 5, 30  # or so often over its data, in that many steps
 MIN_SAMPLES = 20  # fewer say nothing about chance
@@ -199,6 +200,8 @@ def _fitted_loss(
         return None
     if not math.isfinite(reached) or not math.isfinite(ignorant):
         return None
+    if examples is case.examples and final_loss(case) < TRAINED * ignorant < TRAINED * reached:
+        return None  # another loss than the one that was trained
     if case.loss_is_error and abs(ignorant) <= LEAST_LOSS:
         return None  # targets alike for all inputs, as where the first of the candidates is right
     if ignorant > LEAST_LOSS:

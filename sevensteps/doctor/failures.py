@@ -344,6 +344,8 @@ def _never_fell(case: Case) -> Failure | None:
     losses = [value for _, value in case.losses]
     if not all(value > 0 for value in losses) or not path_of_steps(case) > MOVED:
         return None
+    if any(term.total for look in case.looks for term in look.loss_terms):
+        return None  # as of networks that play against each other
     if any("log_prob" in term.name for look in case.looks for term in look.loss_terms):
         return None  # of a policy
     if min(means) < LOWER * means[0] or first_loss(case) > means[0] / LOWER:

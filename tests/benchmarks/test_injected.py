@@ -70,6 +70,7 @@ def test_the_doctor_names_what_was_brought_in(name: str) -> None:
     assert set(conditions) & set(FAULTS[name].conditions)
 
 
+@pytest.mark.slow
 def test_whatever_was_replaced_is_put_back() -> None:
     def replaceable() -> list[Any]:
         return [

@@ -91,6 +91,7 @@ def unlogged(output: Tensor, target: Tensor) -> Tensor:
     return F.nll_loss(output, target)
 
 
+@pytest.mark.slow
 def test_a_missing_logarithm_by_its_line() -> None:
     place = f"{Path(__file__).name}:{unlogged.__code__.co_firstlineno + 1}"
     [proposal] = [p for p in proposed(unlogged) if p.condition == "output_loss_mismatch"]

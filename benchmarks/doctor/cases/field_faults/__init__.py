@@ -102,9 +102,13 @@ OPEN = (
 )
 KEPT_BACK: tuple[str, ...] = (
     "carried_over",
+    "cell_profiles",
+    "chat_intents",
     "equations",
+    "machines_at_work",
     "motifs",
     "photo_folders",
+    "stars_and_orbits",
 )
 FAMILIES: dict[str, list[Pair]] = {
     family: importlib.import_module(f"{__name__}.{family}").PAIRS for family in (*OPEN, *KEPT_BACK)

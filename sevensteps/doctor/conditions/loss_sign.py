@@ -25,6 +25,8 @@ from __future__ import annotations
 import math
 import statistics
 
+import torch
+
 from sevensteps.doctor.agreement import (
     agreement,
     correlation_led,
@@ -45,6 +47,7 @@ from sevensteps.doctor.loss_purpose import DATA, ERROR_LOSSES, OTHER_LOSSES
 from sevensteps.doctor.measures import final_loss, first_loss, significant, step_with_rate
 from sevensteps.doctor.pair_signs import pair_sign
 from sevensteps.observe.call import LossTerm
+from sevensteps.observe.look import Look
 
 STEP = "loss"
 EXPLAINS = (
@@ -76,6 +79,7 @@ MIN_SCORES = 40  # reported by the loop; fewer show no trend
 LEARNED = 0.5  # of the first loss, that the error of turned outputs ends below
 DRIVEN, FURTHER_OFF = 0.98, 2.0  # share of the numbers, in all looks, and growth of their distance
 FALLEN = 0.8  # of the first loss, that the last one is below
+ROUND = -0.6  # mean cosine of answers and targets at the end, and by how much it fell
 WEIGHED = ("Mul", "MaskMul", "SignedMul")
 
 
@@ -84,6 +88,7 @@ def examine(case: Case) -> Finding | None:
     return (
         likelihood_sign(case)
         or (None if turned else _wrong_way(case) or _led_away(case) or _driven_away(case))
+        or _turned_round(case)
         or pair_sign(case)
         or _against_score(case)
     )
@@ -108,6 +113,53 @@ def _driven_away(case: Case) -> Finding | None:
         if statistics.fmean(ends) > FURTHER_OFF * distance:
             return _away_finding(case, min(shares), distance, statistics.fmean(ends))
     return None
+
+
+def _turned_round(case: Case) -> Finding | None:
+    """Answers that come to point away from their targets: a likeness that is made small."""
+    directions = [d for look in case.looks if (d := _direction(look)) is not None]
+    if case.before_training or case.bootstrapped or len(directions) < MIN_LOOKS:
+        return None
+    start, end = directions[0], statistics.fmean(directions[-2:])
+    if end > ROUND or start - end < -ROUND or score_rises(case):
+        return None
+    return Finding(
+        "loss_sign",
+        STEP,
+        "error",
+        0.93,
+        f"The answers point away from their targets at the end: the cosine between them went from "
+        f"{start:.2g} to {end:.2g}. What is made small is how alike they are.",
+        [
+            Measure(
+                "mean cosine of answers and targets at the end",
+                significant(end),
+                "above 0",
+                "batches of the last looks",
+            )
+        ],
+        [
+            Remedy(
+                {},
+                "the optimizer makes the loss small: a likeness has to become large",
+                "1 - F.cosine_similarity(output, target).mean()",
+            )
+        ],
+        {},
+        0,
+    )
+
+
+def _direction(look: Look) -> float | None:
+    """The mean cosine of answers and targets of several numbers each; None for any others."""
+    o, t = look.output, look.target
+    if o is None or t is None or o.shape != t.shape or o.ndim < 2 or o[0].numel() < 2:
+        return None
+    if not (o.is_floating_point() and t.is_floating_point()) or bool((t >= 0).all()):
+        return None  # as of probabilities, which no logits point to
+    a, b = o.double().flatten(1), t.double().flatten(1)
+    cosines = torch.nn.functional.cosine_similarity(a, b)
+    return float(cosines.mean()) if bool(cosines.isfinite().all()) else None
 
 
 def _away_finding(case: Case, share: float, distance: float, end: float) -> Finding:

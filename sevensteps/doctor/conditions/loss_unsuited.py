@@ -40,7 +40,48 @@ CLASSES = 20  # more whole numbers than this are taken for counts
 
 
 def examine(case: Case) -> Finding | None:
-    return _several_labels(case) or _numbers_for_classes(case) or _deaf_to_a_class(case)
+    return (
+        _several_labels(case)
+        or _numbers_for_classes(case)
+        or _medians_of_classes(case)
+        or _deaf_to_a_class(case)
+    )
+
+
+def _medians_of_classes(case: Case) -> Finding | None:
+    """Absolute errors of rows that are 1 for one class and 0 for the others: their least constant
+    is the median, 0 for every class.
+    """
+    if case.before_training or case.task != "multiclass" or learned_enough(case, 0.9):
+        return None
+    classes = [
+        call.shapes["target"][1]
+        for _, call in case.loss_calls
+        if call.name == "l1_loss" and len(call.shapes.get("target", ())) == 2
+        if (call.content.get("target.low"), call.content.get("target.high")) == (0, 1)
+    ]
+    if not classes or classes[0] < 3:
+        return None
+    return Finding(
+        "loss_unsuited",
+        STEP,
+        "error" if not learned_enough(case, 0.5) else "warning",
+        0.88,
+        f"The targets are rows of {classes[0]} numbers, 1 for the class and 0 for the others, and "
+        "the loss is their absolute error: that is least for the median, which is 0 for every "
+        "class, so that answering 0 to all is a way down, and how sure an answer is counts for "
+        "nothing.",
+        [Measure("classes with 1 in most rows", 0, "one at least, for medians", "targets seen")],
+        [
+            Remedy(
+                {"loss": "cross_entropy()"},
+                "its gradient is softmax(output) - target, for every class",
+                "cross_entropy(output, target.argmax(1)) on the raw outputs",
+            )
+        ],
+        {},
+        0,
+    )
 
 
 def _several_labels(case: Case) -> Finding | None:

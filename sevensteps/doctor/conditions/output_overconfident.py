@@ -15,6 +15,8 @@ from __future__ import annotations
 
 import math
 
+import torch
+
 from sevensteps.doctor.case import Case
 from sevensteps.doctor.finding import Finding, Measure, Remedy, Severity
 from sevensteps.doctor.measures import (
@@ -50,6 +52,7 @@ FAR_OFF = 30.0  # times the ignorant loss
 CARRIED_OVER = 0.05  # of the validation score
 WRONG = "sure of wrong answers"
 USUAL = math.sqrt(2)  # length of a weight row by He et al.; .6 by PyTorch's default
+AWAY = 5.0  # spreads, from the targets, of answers that are alike
 LONG = 6.0  # median length of a weight row, or of all layers together, one after another
 
 
@@ -69,6 +72,8 @@ def examine(case: Case) -> Finding | None:
     layer, longest = max(rows.items(), key=lambda item: item[1])
     together = math.prod(max(length / USUAL, 1.0) for length in rows.values())
     if max(longest, USUAL * together) < LONG:
+        if (shifted := _starts_elsewhere(case, loss, ignorant)) is not None:
+            return shifted
         case.ruled_out.append(
             (
                 "output_overconfident",
@@ -118,6 +123,50 @@ def examine(case: Case) -> Finding | None:
             )
         ],
         {"layers": [name for name, rows_ in rows.items() if rows_ >= min(LONG, longest)]},
+        0,
+    )
+
+
+def _starts_elsewhere(case: Case, loss: float, ignorant: float) -> Finding | None:
+    """First answers that are nearly the same for all samples, and far from all of their numbers:
+    those of the last layer's bias.
+    """
+    output, target = case.looks[0].output, case.target
+    if output is None or target is None or case.task != "regression" or len(output) < 2:
+        return None
+    answers, numbers = (x.detach().double().reshape(len(x), -1) for x in (output, target))
+    if answers.shape[1] != numbers.shape[1] or not bool(answers.isfinite().all()):
+        return None
+    away = (answers.mean(0) - numbers.mean(0)).abs()
+    spread = torch.maximum(answers.std(0), numbers.std(0))
+    at = int((away / spread.clamp_min(1e-12)).argmax())
+    if not float(away[at]) > AWAY * float(spread[at]):
+        return None
+    return Finding(
+        "output_overconfident",
+        STEP,
+        _severity(case, loss / ignorant),
+        0.9,
+        f"The first loss is {loss:.3g}, where a network that knows nothing has {ignorant:.3g}: all "
+        f"answers start near {float(answers.mean(0)[at]):.3g}, and the targets lie about "
+        f"{float(numbers.mean(0)[at]):.3g}, with a spread of {float(numbers.std(0)[at]):.3g}. The "
+        "last layer's bias is far off, and the training spends its steps on the way back.",
+        [
+            Measure(
+                "distance of the first answers' mean from the targets', in spreads",
+                significant(float(away[at] / spread[at])),
+                "below 1",
+                "first look",
+            )
+        ],
+        [
+            Remedy(
+                {"initialize": "kaiming_normal()"},
+                "the bias is then 0, as the mean of standardised targets is",
+                "start the last layer's bias at the mean of the targets as the loss takes them",
+            )
+        ],
+        {"layers": ["output"]},
         0,
     )
 

@@ -44,6 +44,7 @@ FIRST = 5  # steps, within which a look is one at the start
 PATH = 0.1  # all steps together, in norms of the weights
 FAR_OFF = 3.0  # times the loss of a network that knows nothing
 LEFT = 0.1  # of the last layer's relative gradient in the first, where it does not vanish
+GATED, LONG = ("LSTM", "GRU", "RNN"), 6.0  # layers, and norms of their rows
 MOST = 0.7  # share of a layer's outputs at the ends
 PEAKED, STILL_PEAKED = 0.8, 0.5  # share of the rows of a softmax, at the start and at the end
 
@@ -51,7 +52,7 @@ PEAKED, STILL_PEAKED = 0.8, 0.5  # share of the rows of a softmax, at the start 
 def examine(case: Case) -> Finding | None:
     if not case.looks or learned_enough(case, 0.8):
         return None
-    if (finding := _peaked_softmax(case)) is not None:
+    if (finding := _peaked_softmax(case) or _shut_gates(case)) is not None:
         return finding
     saturated: dict[str, float] = {}
     for layer in hidden_activations(case):
@@ -145,6 +146,51 @@ def _starts_far_off(case: Case) -> bool:
     before starts below.
     """
     return case.baseline_loss is not None and first_loss(case) > FAR_OFF * case.baseline_loss > 0
+
+
+def _shut_gates(case: Case) -> Finding | None:
+    """A recurrent layer whose weights are so large at the start that its gates are open or shut."""
+    lengths = {
+        layer.name: max(facts.length / math.sqrt(facts.shape[0]) for facts in matrices)
+        for layer in case.layers("weights")
+        if layer.kind in GATED
+        and (
+            matrices := [
+                case.facts.parameters[name]
+                for name in layer.parameters
+                if "weight_hh" in name and name in case.facts.parameters
+            ]
+        )
+    }
+    if not lengths or max(lengths.values()) < LONG or learned_enough(case, 0.6):
+        return None
+    name, length = max(lengths.items(), key=lambda item: item[1])
+    return Finding(
+        "saturated_units",
+        STEP,
+        "error",
+        0.85,
+        f"The weights with which {layer_label(name)} reads its own state are too large, a norm of "
+        f"{length:.3g} per unit: its gates and units lie at the flat ends of sigmoid and tanh "
+        "whatever comes in, and hardly any gradient passes them.",
+        [
+            Measure(
+                f"norm of a row of {name}.weight_hh",
+                significant(length),
+                "0.6 to 1",
+                "PyTorch's default; orthogonal",
+            )
+        ],
+        [
+            Remedy(
+                {},
+                "gates that are neither open nor shut can learn when to be",
+                "leave PyTorch's initialisation, or torch.nn.init.orthogonal_ for weight_hh",
+            )
+        ],
+        {"layers": [name]},
+        0,
+    )
 
 
 def _peaked_softmax(case: Case) -> Finding | None:

@@ -308,3 +308,64 @@ def test_a_multiplier_that_climbs_maximizes_no_error() -> None:
                 optimizer.step()
             watch.step(loss, target=y[rows])
     assert "loss_sign" not in [finding.condition for finding in watch.diagnose().findings]
+
+
+@pytest.mark.parametrize("bias", [300.0, 0.0])
+def test_a_last_bias_far_from_all_targets(bias: float) -> None:
+    x = torch.randn(320, 3)
+    model = nn.Sequential(nn.Linear(3, 24), nn.ReLU(), nn.Linear(24, 1))
+    model[2].bias.data.fill_(bias)
+    optimizer = torch.optim.Adam(model.parameters(), lr=1e-2)
+    y = torch.sin(x[:, :1]) + x[:, 1:2]
+    with ss.watch(model, optimizer, budget=1.0) as watch:
+        for chosen in (part for _ in range(30) for part in torch.randperm(320).split(32)):
+            loss = F.mse_loss(model(x[chosen]), y[chosen])
+            optimizer.zero_grad()
+            loss.backward()
+            optimizer.step()
+            watch.step(loss, target=y[chosen])
+    found = watch.diagnose(train=(x, y), loss_fn=F.mse_loss).findings
+    assert ("output_overconfident" in [f.condition for f in found]) == (bias > 0)
+
+
+@pytest.mark.parametrize("size", [6.0, 0.2])
+def test_gates_of_large_weights(size: float) -> None:
+    x = torch.randn(320, 12, 2)
+    y = (x.sum((1, 2)) > 0).long()
+
+    class Walker(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.memory, self.out = nn.LSTM(2, 24, batch_first=True), nn.Linear(24, 2)
+            for weight in self.memory.parameters():
+                nn.init.uniform_(weight, -size, size)
+
+        def forward(self, x: Tensor) -> Tensor:
+            answer: Tensor = self.out(self.memory(x)[0][:, -1])
+            return answer
+
+    names = conditions(Walker(), x, y, F.cross_entropy, lr=0.02, epochs=6)
+    assert ("saturated_units" in names) == (size > 1)
+
+
+@pytest.mark.parametrize("sign", [1, -1])
+def test_a_likeness_that_is_brought_down(sign: int) -> None:
+    x = torch.randn(320, 4)
+    y = x @ torch.randn(4, 3)
+    model = nn.Sequential(nn.Linear(4, 24), nn.Tanh(), nn.Linear(24, 3))
+    names = conditions(model, x, y, lambda o, t: sign * F.cosine_similarity(o, t).mean(), epochs=10)
+    assert names[:1] == (["loss_sign"] if sign > 0 else [])
+
+
+@pytest.mark.parametrize("absolute", [True, False])
+def test_absolute_errors_of_classes(absolute: bool) -> None:
+    x = torch.randn(600, 6)
+    y = (x @ torch.randn(6, 8)).argmax(1)
+    model = nn.Sequential(nn.Linear(6, 32), nn.ReLU(), nn.Linear(32, 8))
+
+    def error(output: Tensor, target: Tensor) -> Tensor:
+        rows = F.one_hot(target, 8).float()
+        return F.l1_loss(output, rows) if absolute else F.cross_entropy(output, target)
+
+    names = conditions(model, x, y, error, lr=0.02, epochs=10)
+    assert ("loss_unsuited" in names) == absolute

@@ -9,8 +9,9 @@ of it was opened then, and the rest, with 31 of 38, on 2026-11-30. `further` was
 day, when its totals, at last the right cause in 122 of 126 runs and 3 of 126 twins accused, had
 been seen several times. `later`, written by somebody who had read nothing of the doctor, followed
 on 2026-12-01 with the right cause in 150 of 178, and on the same day `by_hand`, by somebody else
-who had read nothing of it, with 64 of 70. `blind`, held out since, was written later by somebody
-who had read nothing of the doctor.
+who had read nothing of it, with 64 of 70. Of `blind`, written later by somebody who had read
+nothing of the doctor, `random.Random(4)` drew three steps to be opened when the right cause had
+been named in 85 of its 98 runs; the others are held out.
 
 All have a report of their own, `python -m benchmarks.doctor.step_faults`.
 """
@@ -25,6 +26,7 @@ from benchmarks.doctor.loop import Case
 STEPS = ("initialize", "predict", "loss", "gradient", "step", "repeat", "stop")
 OPEN = ("further", "later", "by_hand")
 HELD_OUT: tuple[str, ...] = ("blind",)
+OPENED = ("initialize", "loss", "predict")  # steps of what was held out
 
 
 def _pairs(package: str) -> dict[str, list[Pair]]:
@@ -39,7 +41,11 @@ FAMILIES = {
 }
 PAIRS = [pair for pairs in FAMILIES.values() for pair in pairs]
 KEPT_BACK = frozenset(
-    pair.fault for steps in _HELD_OUT for pairs in steps.values() for pair in pairs
+    pair.fault
+    for pairs in _HELD_OUT
+    for step in STEPS
+    if step not in OPENED
+    for pair in pairs[step]
 )
 EXAM: dict[str, Case] = {
     case.name: case for pair in PAIRS for case in pair.cases(pair.fault in KEPT_BACK)

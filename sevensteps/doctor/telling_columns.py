@@ -47,14 +47,14 @@ def copies(x: Tensor, y: Tensor) -> list[int]:
 
 
 def marks_of_classes(x: Tensor, classes: Tensor) -> list[int]:
-    """Of each class a column of [N, F] that is one number for it and another for all the rest; -1
-    where there is none.
+    """Of each class a column of [N, F] that is one number for it and a smaller one for all others;
+    -1 where there is none.
     """
     marks = []
     for number in range(int(classes.max()) + 1):
         own, rest = x[classes == number], x[classes != number]
         constant = (own == own[:1]).all(0) & (rest == rest[:1]).all(0)
-        columns = (constant & (own[0] != rest[0])).nonzero().flatten().tolist()
+        columns = (constant & (own[0] > rest[0])).nonzero().flatten().tolist()
         marks.append(columns[0] if columns else -1)
     return marks
 

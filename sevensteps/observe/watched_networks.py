@@ -30,10 +30,14 @@ class WatchedNetwork:
 def watched_networks(network: Any, optimizer: Any) -> dict[str, WatchedNetwork]:
     """The networks that `ss.watch(network, optimizer)` means, by name; one alone is named "".
 
-    `network` is a module, or a mapping from names to modules or pairs (module, optimizer). A
-    container of networks that are called one by one, each with an optimizer of its own, is a
-    network for each child. Raises `ArgumentError` for anything else.
+    `network` is a module, a list of modules, which is taken as `nn.ModuleList` is, or a mapping
+    from names to modules or pairs (module, optimizer). A container of networks that are called one
+    by one, each with an optimizer of its own, is a network for each child. Raises `ArgumentError`
+    for anything else.
     """
+    several = isinstance(network, list | tuple) and bool(network)
+    if several and all(isinstance(one, nn.Module) for one in network):
+        network = nn.ModuleList(network)
     if isinstance(network, nn.Module):
         network = called_module(network)
         optimizers = optimizers_of(optimizer)
@@ -41,8 +45,8 @@ def watched_networks(network: Any, optimizer: Any) -> dict[str, WatchedNetwork]:
         return parts or {"": WatchedNetwork(network, optimizers)}
     if not isinstance(network, Mapping):
         raise ArgumentError(
-            "watch(network, optimizer): the network must be a torch.nn.Module, or a mapping from "
-            f"names to networks, not a {type(network).__name__}"
+            "watch(network, optimizer): the network must be a torch.nn.Module, a list of modules, "
+            f"or a mapping from names to networks, not a {type(network).__name__}"
         )
     shared = optimizers_of(optimizer)
     networks: dict[str, WatchedNetwork] = {}

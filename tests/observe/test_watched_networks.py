@@ -35,6 +35,15 @@ def test_a_mapping_names_several() -> None:
     assert watched_networks({"g": g}, for_g)["g"].optimizers == (for_g,)
 
 
+def test_a_list_is_a_container() -> None:
+    g, d = nn.Linear(1, 1), nn.Linear(1, 1)
+    for_g, for_d = sgd(g), sgd(d)
+    assert [n.module for n in watched_networks([g, d], [for_g, for_d]).values()] == [g, d]
+    assert list(watched_networks((g, d), sgd(g, d))) == [""]
+    with pytest.raises(ArgumentError, match="a list of modules"):
+        watched_networks([g, "d"], for_g)
+
+
 def test_a_container_is_several_where_each_child_has_its_optimizer() -> None:
     g, d = nn.Linear(1, 1), nn.Linear(1, 1)
     for_g, for_d = sgd(g), sgd(d)

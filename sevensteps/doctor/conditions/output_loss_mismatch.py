@@ -177,7 +177,7 @@ def _no_logarithm(call: Call) -> bool:
 def _by_operations(case: Case) -> Finding | None:
     """What the operations between the last weights and the loss say, whoever applies them."""
     for path in output_paths(case):
-        if (finding := _softmax_of_one(path) or _softmax_over_samples(path)) is not None:
+        if (finding := _softmax_of_one(path) or _softmax_over_samples(case, path)) is not None:
             return finding
         if path.term.name == "output" and path.names[-1:] == ("Softmax",) and _picked(path):
             return mismatch_finding(
@@ -278,11 +278,11 @@ def _softmax_of_one(path: OutputPath) -> Finding | None:
     return None
 
 
-def _softmax_over_samples(path: OutputPath) -> Finding | None:
+def _softmax_over_samples(case: Case, path: OutputPath) -> Finding | None:
     """A softmax over the samples of the batch on the way to a loss of classes. Before any other, as
     where weights are given to samples, `samples_mixed` asks what it does.
     """
-    if not any(term.name in OF_CLASSES for term in path.look.loss_terms):
+    if not case.loss_is_error and not any(t.name in OF_CLASSES for t in path.look.loss_terms):
         return None
     shape = path.look.shapes.get("output", ())
     wrong = [op for op in path.operations if op.name in ("Softmax", "LogSoftmax")][-1:]

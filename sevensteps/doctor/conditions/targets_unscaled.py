@@ -40,6 +40,11 @@ EXPLAINS = (
 )
 FAR = 30.0  # times the size of the first outputs
 LARGE, SMALL = 20.0, 0.02  # root mean square of the targets
+STANDARDIZE = Remedy(
+    {"data": "standardize()"},
+    "the network then learns numbers of size 1",
+    "subtract the targets' mean and divide by their standard deviation; undo it for predictions",
+)
 ENOUGH = 50  # samples that say whether there is anything to learn
 
 
@@ -86,24 +91,9 @@ def examine(case: Case) -> Finding | None:
         "would have to grow by that much, with gradients as large as the errors: one learning "
         "rate cannot serve the way there and the "
         "end.",
+        _sizes(size, output_size),
         [
-            Measure(
-                "root mean square of the targets", significant(size), "about 1", "targets seen"
-            ),
-            Measure(
-                "of the first outputs",
-                significant(output_size),
-                "that of the targets",
-                "first look",
-            ),
-        ],
-        [
-            Remedy(
-                {"data": "standardize()"},
-                "the network then learns numbers of size 1",
-                "subtract the targets' mean and divide by their standard deviation; undo it for "
-                "predictions",
-            ),
+            STANDARDIZE,
             Remedy(
                 {"data": "standardize()", "step": "adam(lr=0.01)"},
                 "with a learning rate that suits standardised numbers",
@@ -126,25 +116,15 @@ def _tiny(size: float, output_size: float, score: float) -> Finding:
         f"{output_size:.2g}: beside that they are all but 0, so that the training makes the "
         "answers small, and what tells one target from another is lost in what is left of the "
         f"start (R² {score:.3g}).",
-        [
-            Measure(
-                "root mean square of the targets", significant(size), "about 1", "targets seen"
-            ),
-            Measure(
-                "of the first outputs",
-                significant(output_size),
-                "that of the targets",
-                "first look",
-            ),
-        ],
-        [
-            Remedy(
-                {"data": "standardize()"},
-                "the network then learns numbers of size 1",
-                "subtract the targets' mean and divide by their standard deviation; undo it for "
-                "predictions",
-            )
-        ],
+        _sizes(size, output_size),
+        [STANDARDIZE],
         {},
         0,
     )
+
+
+def _sizes(targets: float, outputs: float) -> list[Measure]:
+    return [
+        Measure("root mean square of the targets", significant(targets), "about 1", "targets seen"),
+        Measure("of the first outputs", significant(outputs), "that of the targets", "first look"),
+    ]

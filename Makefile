@@ -9,11 +9,12 @@ PACKAGING := pyproject.toml constraints.txt  # what an installation depends on
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help run test test-docs test-machines test-ray test-integrations test-notebook test-page test-browser gallery chromium lint types docs check check-all hooks fuzz examples bench bench-limits bench-doctor bench-rate clean
+.PHONY: help run test test-long test-docs test-machines test-ray test-integrations test-notebook test-page test-browser gallery chromium lint types docs check check-all hooks fuzz examples bench bench-limits bench-doctor bench-rate clean
 
 help:
 	@echo 'make run           train a digit classifier in seven steps (about a minute the first time, to install)'
 	@echo 'make test          run the tests'
+	@echo 'make test-long     run those that take seconds each, which `make test` leaves out'
 	@echo 'make test-docs     run every command and example of the pages that `make test` leaves out'
 	@echo 'make test-machines the numerical tests as other machines run them: older vector units, one thread, busy cores'
 	@echo 'make test-ray      run the tests of races on Ray, in an environment of its own'
@@ -41,7 +42,10 @@ run: .venv/.run
 	@$(BIN)/sevensteps train digits
 
 test: .venv/.dev
-	@$(BIN)/pytest -n 2 --dist worksteal -m 'not slow'
+	@$(BIN)/pytest -n 2 --dist worksteal -m 'not slow and not long'
+
+test-long: .venv/.dev
+	@$(BIN)/pytest -n 2 --dist worksteal -m 'long and not slow'
 
 test-docs: .venv/.dev
 	@OMP_NUM_THREADS=1 $(BIN)/pytest -n 2 --dist worksteal -m slow tests/test_docs.py tests/test_docs_commands.py

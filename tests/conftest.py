@@ -100,7 +100,29 @@ def counts(record_property: Callable[[str, object], None]) -> Iterator[None]:
         record_property("counted", [what, number])
 
 
+@pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    refuse_addresses(items)
+    thin_out(items)
+
+
+def thin_out(items: list[pytest.Item]) -> None:
+    """Of the parameters of a test marked `sampled(n)`, all but n, evenly spread, are long."""
+    groups: dict[str, list[pytest.Item]] = {}
+    for item in items:
+        if item.get_closest_marker("sampled"):
+            groups.setdefault(item.nodeid.split("[")[0], []).append(item)
+    for group in groups.values():
+        marker = group[0].get_closest_marker("sampled")
+        assert marker is not None
+        count = min(marker.args[0], len(group))
+        stay = {round(i * len(group) / count) for i in range(count)}
+        for index, item in enumerate(group):
+            if index not in stay:
+                item.add_marker("long")
+
+
+def refuse_addresses(items: list[pytest.Item]) -> None:
     """Refuse a test that is called by an address: two workers would call it differently."""
     for item in items:
         if " object at 0x" in item.nodeid:

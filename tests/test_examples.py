@@ -49,6 +49,7 @@ def test_mnist99_learns_other_pictures_too() -> None:
     assert run.metrics["valid"]["accuracy"] >= 0.95
 
 
+@pytest.mark.long
 def test_mnist99_learns_from_a_tenth_of_mnist(mnist: Data) -> None:
     def some(part: Part, count: int) -> Part:
         return Part(part.x[:count], part.y[:count])
@@ -87,6 +88,7 @@ def of_script(name: str, path: Path) -> object:
 
 
 @pytest.mark.parametrize("path", [of_script(*item) for item in scripts([]).items()])
+@pytest.mark.sampled(3)
 def test_a_script_finds_its_figures(
     path: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:

@@ -50,6 +50,7 @@ def test_the_data_of_the_book(mnist37: Data) -> None:
 
 
 @pytest.mark.parametrize("seed", [0, 1])
+@pytest.mark.long
 def test_one_hidden_layer(seed: int, mnist37: Data) -> None:
     run = ss.train(
         mnist37,
@@ -68,6 +69,7 @@ def test_one_hidden_layer(seed: int, mnist37: Data) -> None:
     ("repeat", "low", "high"),
     [("batches(256, shuffle=False)", 0.9765, 0.981), ("batches(256)", 0.9803, 0.9844)],
 )
+@pytest.mark.sampled(1)
 def test_a_linear_model_in_order_and_shuffled(
     repeat: str, low: float, high: float, seed: int, mnist37: Data
 ) -> None:
@@ -83,6 +85,7 @@ def test_a_linear_model_in_order_and_shuffled(
     assert low <= run.metrics["valid"]["accuracy"] <= high
 
 
+@pytest.mark.long
 def test_the_first_epoch_in_order_always_answers_three(mnist37: Data) -> None:
     run = ss.train(
         mnist37,
@@ -135,11 +138,13 @@ def test_distances_of_one_three_to_the_means(mnist37: Data, mnist: Data) -> None
 
 
 @pytest.mark.parametrize(("metric", "accuracy"), [("l1", 0.6685), ("l2", 0.8203)])
+@pytest.mark.sampled(1)
 def test_pixel_similarity_of_ten(metric: str, accuracy: float, mnist: Data) -> None:
     run = ss.train(mnist, predict=ss.pixel_similarity(metric), threads=2, out=False)
     assert run.metrics["valid"]["accuracy"] == pytest.approx(accuracy, abs=2e-4)
 
 
+@pytest.mark.long
 def test_full_mnist(mnist: Data) -> None:
     run = ss.train(
         mnist,
@@ -158,6 +163,7 @@ def test_full_mnist(mnist: Data) -> None:
 
 
 @five_seeds
+@pytest.mark.long
 def test_digits_with_all_defaults(seed: int) -> None:
     run = ss.train("digits", seed=seed, threads=2, out=False)
     assert run.metrics["valid"]["accuracy"] >= 0.97

@@ -55,6 +55,7 @@ def test_a_run_and_its_diagnosis(faulty_run: str) -> None:
     assert content["findings"]
 
 
+@pytest.mark.long
 def test_a_script_that_was_watched(tmp_path: Path) -> None:
     (tmp_path / "train.py").write_text(SCRIPT)
     command = [sys.executable, "-m", "sevensteps", "watch", "--json", "found.json", "train.py"]

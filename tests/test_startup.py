@@ -46,6 +46,7 @@ def test_the_package_itself_loads_nothing_heavy() -> None:
     assert loaded("import sevensteps; sevensteps.__version__; dir(sevensteps)") & HEAVY == set()
 
 
+@pytest.mark.long
 def test_a_recipe_adds_only_what_a_recipe_needs() -> None:
     added = loaded("import torch, sevensteps; sevensteps.Recipe") - loaded("import torch")
     assert added & {"sklearn", "scipy", "PIL", "pooch", "rich", "click", "pandas"} == set()

@@ -144,6 +144,7 @@ def test_one_fault_behind_another(seed: int) -> None:
 
 
 @five_seeds
+@pytest.mark.long
 def test_one_fault_after_another_within_one_budget(
     seed: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -171,6 +171,7 @@ def test_with_a_network_and_batches_of_one_s_own() -> None:
 
 
 @pytest.mark.parametrize("at", [1, 5, 6, 7, 11])
+@pytest.mark.sampled(2)
 def test_an_interrupted_run_goes_on_to_the_same_end(at: int) -> None:
     whole = ss.train("xor", **PLAIN, out="whole")
     assert interrupted(at).summary["stop"]["rule"] == "interrupt"
@@ -342,6 +343,7 @@ def test_two_processes_do_not_share_a_folder(interrupted_run: Path) -> None:
 @pytest.mark.parametrize(
     "limit", [60_000, *(pytest.param(n, marks=pytest.mark.slow) for n in (20_000, 200_000))]
 )
+@pytest.mark.sampled(1)
 def test_a_full_disk_loses_no_state(limit: int, here: Path) -> None:
     import resource
 

@@ -80,6 +80,7 @@ assert not never, never
 """
 
 
+@pytest.mark.long
 def test_a_script_waits_for_no_more_than_it_needs() -> None:
     """What watches is imported with the first training, what judges at the end, and what trains
     again never.

@@ -60,6 +60,7 @@ def test_what_was_not_measured_has_no_table() -> None:
 
 @pytest.mark.draws
 @pytest.mark.parametrize("name", LOOPS)
+@pytest.mark.sampled(2)
 def test_every_network_trains(name: str) -> None:
     seconds, _, share = loop(LOOPS[name], 2, None)
     assert seconds > 0
@@ -67,5 +68,6 @@ def test_every_network_trains(name: str) -> None:
 
 
 @pytest.mark.draws
+@pytest.mark.long
 def test_every_step_is_looked_at_if_asked() -> None:
     assert loop(LOOPS["plain MLP"], 3, tools()[f"{OURS}, every step"].watch)[2] == 1

@@ -64,6 +64,7 @@ def test_untouched_it_trains_as_without_the_benchmark() -> None:
         "warm-up that never ends",
     ],
 )
+@pytest.mark.sampled(2)
 def test_the_doctor_names_what_was_brought_in(name: str) -> None:
     injection, _, conditions = with_fault(name)
     assert injection.touched > 0

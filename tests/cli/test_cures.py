@@ -55,6 +55,7 @@ def all_of(findings: Iterable[Finding]) -> Iterator[Finding]:
 
 
 @pytest.mark.parametrize(("data", "steps"), FAULTY, ids=lambda value: str(value)[:60])
+@pytest.mark.sampled(8)
 def test_every_remedy_fits_the_rest_of_the_recipe(data: str, steps: dict[str, str]) -> None:
     run = ss.train(data, out=False, progress=False, **{"stop": "epochs(12)", **steps})
     remedies = [r for f in all_of(run.findings) for r in f.remedies if r.change]
@@ -65,6 +66,7 @@ def test_every_remedy_fits_the_rest_of_the_recipe(data: str, steps: dict[str, st
 
 
 @pytest.mark.parametrize("number", [0, 2, 5, 9, 21])
+@pytest.mark.sampled(2)
 def test_the_command_that_is_printed_runs(
     number: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -106,6 +106,7 @@ def test_the_formula(sevensteps: Command, digits: ss.Run) -> None:
         (["900"], "there is no sample 900 in valid"),
     ],
 )
+@pytest.mark.sampled(3)
 def test_bad_input(sevensteps: Command, arguments: list[str], message: str) -> None:
     result = sevensteps("explain", "digits", "gradient", *arguments)
     assert (result.code, result.out) == (2, "")

@@ -56,6 +56,7 @@ def test_again(trained: Call) -> None:
 
 
 @pytest.mark.parametrize("question", [["neuron", "layer1", "0"], ["surface"], ["shapes"]])
+@pytest.mark.sampled(1)
 def test_a_picture(question: list[str], trained: Call, tmp_path: Any) -> None:
     pytest.importorskip("matplotlib")
     result = trained("explain", "run", *question, "--plot", "it.png")

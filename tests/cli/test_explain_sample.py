@@ -68,6 +68,7 @@ def test_the_confusion_as_a_picture(sevensteps: Command) -> None:
         (["3", "--part", "test"], "'test' is not one of 'train', 'valid'"),
     ],
 )
+@pytest.mark.sampled(2)
 def test_bad_input(sevensteps: Command, arguments: list[str], message: str) -> None:
     result = sevensteps("explain", "digits", "sample", *arguments)
     assert (result.code, result.out) == (2, "")

@@ -451,6 +451,7 @@ def test_a_true_command_line(tmp_path: Path) -> None:
     )
 
 
+@pytest.mark.long
 def test_what_takes_long_to_import_and_is_not_needed_is_not_imported(tmp_path: Path) -> None:
     code = (
         "import sys; import sevensteps as ss; from sevensteps.cli import main\n"

@@ -286,6 +286,7 @@ def test_a_signal_ends_the_trials_and_what_is_known_is_said(
     assert list((tmp_path / "tmp").glob("sevensteps*")) == []
 
 
+@pytest.mark.long
 def test_where_nothing_is_found_there_is_nothing_to_try(tmp_path: Path) -> None:
     (tmp_path / "plain.py").write_text("print(1)\n")
     done = run("-m", "sevensteps", "watch", "--try", "plain.py", folder=tmp_path)

@@ -111,6 +111,7 @@ def test_a_short_training_need_not_have_learned() -> None:
 
 
 @five_seeds
+@pytest.mark.long
 def test_memory_alone_is_no_better_than_chance(seed: int) -> None:
     torch.manual_seed(seed)
     x, y = torch.randn(800, 12), torch.randn(800, 1)

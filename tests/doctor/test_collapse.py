@@ -58,6 +58,7 @@ def test_a_rate_that_grew_too_high_on_the_way(seed: int) -> None:
 
 
 @pytest.mark.parametrize("seed", range(3))
+@pytest.mark.sampled(1)
 def test_a_cycle_whose_top_is_too_high(seed: int) -> None:
     run = ss.train(
         "digits",

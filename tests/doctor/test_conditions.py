@@ -133,6 +133,7 @@ def flat(findings: list[dict[str, Any]]) -> list[dict[str, Any]]:
 @pytest.mark.filterwarnings("ignore:Using a target size")
 @pytest.mark.parametrize("name", condition_names())
 @five_seeds
+@pytest.mark.sampled(10)
 def test_a_fault_is_named_with_its_evidence(name: str, seed: int) -> None:
     of_mnist(FAULTY[name])
     findings = flat(outcome(FAULTY[name], seed).findings)
@@ -159,6 +160,7 @@ def test_a_fault_is_named_with_its_evidence(name: str, seed: int) -> None:
     ],
 )
 @five_seeds
+@pytest.mark.sampled(6)
 def test_nothing_is_said_of_the_cured(name: str, seed: int) -> None:
     of_mnist(name)
     assert [f["condition"] for f in outcome(name, seed).findings if f["severity"] != "info"] == []
@@ -189,6 +191,7 @@ def test_nothing_is_said_of_the_cured(name: str, seed: int) -> None:
     ],
 )
 @five_seeds
+@pytest.mark.sampled(6)
 def test_nothing_is_said_of_the_healthy(name: str, seed: int) -> None:
     findings = outcome(f"healthy: {name}", seed).findings
     assert [f["condition"] for f in findings if f["severity"] != "info"] == []
@@ -199,6 +202,7 @@ def test_nothing_is_said_of_the_healthy(name: str, seed: int) -> None:
     ["tagger, padding ignored", "siamese", "focal loss", "counts, Poisson", "no optimizer"],
 )
 @five_seeds
+@pytest.mark.sampled(2)
 def test_nothing_is_said_of_trainings_from_many_fields(name: str, seed: int) -> None:
     found = outcome(f"field: {name}", seed)
     assert [f["condition"] for f in found.findings if f["severity"] != "info"] == []

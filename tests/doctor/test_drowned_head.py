@@ -31,6 +31,7 @@ class Pupil(nn.Module):
 
 @pytest.mark.parametrize("named", [True, False])
 @pytest.mark.parametrize("weight", [1e5, 1e-3])
+@pytest.mark.sampled(1)
 def test_hints_that_outweigh_the_answers(weight: float, named: bool) -> None:
     torch.manual_seed(0)
     pupil = Pupil()

@@ -160,6 +160,7 @@ FAULTS = pytest.mark.parametrize(
 
 @FAULTS
 @pytest.mark.parametrize("seed", range(3))
+@pytest.mark.sampled(8)
 def test_what_fails_is_seen(train: Callable[[bool], Any], seed: int) -> None:
     torch.manual_seed(seed)
     case = train(True)
@@ -170,6 +171,7 @@ def test_what_fails_is_seen(train: Callable[[bool], Any], seed: int) -> None:
 
 @FAULTS
 @pytest.mark.parametrize("seed", range(3))
+@pytest.mark.sampled(8)
 def test_what_works_is_not(train: Callable[[bool], Any], seed: int) -> None:
     torch.manual_seed(seed)
     case = train(False)

@@ -90,6 +90,7 @@ def numbers(likelihood: Any, sign: float) -> Any:
 
 
 @pytest.mark.parametrize("likelihood", [normal, normal_by_hand, error])
+@pytest.mark.sampled(1)
 def test_what_drives_numbers_from_their_targets_is_named(likelihood: Any) -> None:
     assert examine(numbers(likelihood, -1.0)) is None
     finding = examine(numbers(likelihood, 1.0))

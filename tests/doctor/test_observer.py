@@ -95,6 +95,7 @@ def assert_same(one: Run, other: Run) -> None:
 
 
 @pytest.mark.parametrize("name", TRAININGS)
+@pytest.mark.sampled(3)
 def test_watched_or_not_ends_in_the_same_bits(name: str) -> None:
     alone, closely = train(0, **TRAININGS[name]), train(1.0, **TRAININGS[name])
     assert "watched" not in alone.summary

@@ -20,6 +20,7 @@ def conditions(data: Any, predict: str = 'neuron("step")', **steps: Any) -> list
 
 @pytest.mark.parametrize("data", ["xor", "xor(n=4, noise=0)", "circles"])
 @pytest.mark.parametrize("lr", [0.1, 1.0])
+@pytest.mark.sampled(2)
 def test_what_no_line_separates_is_too_small_at_any_rate(data: str, lr: float) -> None:
     run = ss.train(data, predict='neuron("step")', step=ss.sgd(lr=lr), out=False, progress=False)
     finding = run.findings[0]
@@ -29,6 +30,7 @@ def test_what_no_line_separates_is_too_small_at_any_rate(data: str, lr: float) -
 
 
 @pytest.mark.parametrize("seed", range(5))
+@pytest.mark.sampled(2)
 def test_a_line_at_chance_on_what_no_line_separates_was_not_stopped_early(seed: int) -> None:
     run = ss.train("xor", predict="linear()", seed=seed, out=False, progress=False)
     (finding, *_) = run.findings

@@ -176,10 +176,12 @@ HEALTHY = {
 
 
 @pytest.mark.parametrize("name", FAULTS)
+@pytest.mark.sampled(4)
 def test_what_the_loss_does_not_take_is_named(name: str) -> None:
     assert "output_loss_mismatch" in conditions(*FAULTS[name])
 
 
 @pytest.mark.parametrize("name", HEALTHY)
+@pytest.mark.sampled(4)
 def test_what_the_loss_takes_is_left_alone(name: str) -> None:
     assert "output_loss_mismatch" not in conditions(*HEALTHY[name])

@@ -60,6 +60,7 @@ def test_the_examination_before_the_first_step_is_made_up_for() -> None:
     ]
 
 
+@pytest.mark.long
 def test_any_other_member_can_be_examined_later_from_its_folder_alone(tmp_path: Path) -> None:
     race = ss.race(recipes(), out=tmp_path / "race", diagnose=False)
     at_once = ss.race(recipes(), out=False, diagnose="all")

@@ -80,6 +80,7 @@ def test_weights_of_another_size(weights: float, cause: str) -> None:
     ("scale", "offset", "accused"),
     [(1.0, 0.0, False), (1000.0, 0.0, True), (1.0, 100.0, True), (1e-4, 0.0, True)],
 )
+@pytest.mark.sampled(1)
 def test_inputs_of_another_size(scale: float, offset: float, accused: bool) -> None:
     assert ("inputs_unscaled" in conditions(scale, offset)) is accused
 

@@ -69,6 +69,7 @@ def test_samples_are_read(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", TARGETS)
+@pytest.mark.sampled(3)
 def test_any_bytes(name: str) -> None:
     target = TARGETS[name]
     heads = sorted({sample[: target.head] for sample in target.samples()})
@@ -87,6 +88,7 @@ def test_any_bytes(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", TARGETS)
+@pytest.mark.sampled(3)
 def test_samples_made_wrong(name: str) -> None:
     target, samples = TARGETS[name], TARGETS[name].samples()
 

@@ -310,6 +310,7 @@ def test_a_line_that_has_no_end_is_not_read_to_its_end(
         pytest.param("x,t\n1,0\n", id="the third line"),
     ],
 )
+@pytest.mark.long
 def test_a_line_of_two_gigabytes_takes_little_memory(start: str) -> None:
     Path("small.csv").write_text("x,t\n" + "1,a\n2,b\n" * 4)
     with Path("long.csv").open("wb") as file:

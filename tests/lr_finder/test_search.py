@@ -71,6 +71,7 @@ def trained_alone(
 @pytest.mark.parametrize(
     "step", ["sgd(lr=1.0)", "sgd(lr=1.0, momentum=0.9)", "sgd(lr=1.0, momentum=0.5, nesterov=True)"]
 )
+@pytest.mark.sampled(1)
 def test_the_edge_of_a_quadratic_is_where_theory_puts_it(step: str) -> None:
     data, eigenvalue = quadratic()
     m = {"sgd(lr=1.0)": 0.0, "sgd(lr=1.0, momentum=0.9)": 0.9}.get(step, 0.5)
@@ -104,6 +105,7 @@ def test_the_edge_of_a_quadratic_is_where_theory_puts_it(step: str) -> None:
 )
 @pytest.mark.parametrize("step", ["sgd(lr=0.1)", "adam(lr=0.001)"])
 @pytest.mark.parametrize("seed", [0, pytest.param(1, marks=pytest.mark.slow)])
+@pytest.mark.sampled(1)
 def test_the_suggestion_is_as_good_as_the_best_of_all_trained_alone(
     data: str, values: dict[str, Any], step: str, seed: int
 ) -> None:
@@ -119,6 +121,7 @@ def test_the_suggestion_is_as_good_as_the_best_of_all_trained_alone(
     )
 
 
+@pytest.mark.long
 def test_halving_goes_to_the_end_and_comes_to_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(search, "FULL_LENGTH_WORK", 0)
     values = {**DIGITS, "stop": "epochs(10)"}
@@ -157,6 +160,7 @@ def test_a_recipe_that_would_take_minutes_is_searched_for_less_and_says_so(
     ],
     ids=["small", "wide", "cnn"],
 )
+@pytest.mark.sampled(1)
 def test_it_leaves_no_trace(values: dict[str, Any]) -> None:
     def train() -> dict[str, torch.Tensor]:
         return ss.train("digits", **values, seed=3, out=False, watch=0).network.state_dict()
@@ -201,6 +205,7 @@ def test_a_network_of_yours_is_not_trained_and_trains_one_by_one() -> None:
 
 @pytest.mark.parametrize("data", ["moons", "iris", "diabetes"])
 @pytest.mark.parametrize("step", ["auto()", "rmsprop(lr=0.01)", "adagrad(lr=0.1)"])
+@pytest.mark.sampled(3)
 def test_every_kind_of_task_and_optimizer(data: str, step: str) -> None:
     rates = ss.find_learning_rate(data, step=step, predict="mlp(8)", stop="epochs(10)")
     assert rates.loss < rates.start
@@ -213,6 +218,7 @@ def test_every_kind_of_task_and_optimizer(data: str, step: str) -> None:
     json.dumps(rates.to_dict(), allow_nan=False)
 
 
+@pytest.mark.long
 def test_a_recipe_whose_stop_has_no_limit_takes_the_usual_number_of_steps() -> None:
     rates = ss.find_learning_rate(
         "iris", predict="linear()", step="sgd(lr=0.1)", stop="patience(3)"

@@ -79,7 +79,7 @@ def test_evaluations_in_training_mode_are_counted_where_they_matter() -> None:
 def test_what_cannot_be_watched_is_refused() -> None:
     with pytest.raises(
         ArgumentError,
-        match=r"the network must be a torch\.nn\.Module, or a list of modules, or .*, not a int",
+        match=r"the network must be a torch\.nn\.Module, a list of modules, or .*, not a int",
     ):
         ss.watch(3)
     with pytest.raises(

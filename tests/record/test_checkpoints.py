@@ -43,6 +43,7 @@ def interrupted_run(trained: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPat
 
 @pytest.mark.parametrize("name", STATES)
 @pytest.mark.parametrize("damage", ["flipped", "cut", "empty", "gone"])
+@pytest.mark.sampled(3)
 def test_one_damaged_file_costs_one_state(
     interrupted_run: Path, whole: ss.Run, name: str, damage: str
 ) -> None:
@@ -82,6 +83,7 @@ def test_where_every_state_is_damaged_there_is_an_error(interrupted_run: Path) -
 
 
 @pytest.mark.parametrize("stopped_at", range(6))
+@pytest.mark.sampled(2)
 def test_wherever_saving_ends_there_is_a_whole_state(
     stopped_at: int, monkeypatch: pytest.MonkeyPatch, interrupted_run: Path, whole: ss.Run
 ) -> None:
@@ -141,6 +143,7 @@ def test_a_state_of_another_network(interrupted_run: Path) -> None:
         ),
     ],
 )
+@pytest.mark.long
 def test_hostile_states_raise_only_our_errors(key: str, interrupted_run: Path) -> None:
     saved = checkpoints.read(interrupted_run)
     assert saved is not None

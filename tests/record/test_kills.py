@@ -20,6 +20,7 @@ ROOT = Path(__file__).resolve().parent.parent.parent
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="there is no fork here")
 @pytest.mark.timeout(900)  # as many restarts as kills, on a busy machine too
 @pytest.mark.parametrize("kills", [3, pytest.param(200, marks=pytest.mark.slow)])
+@pytest.mark.long
 def test_killed_at_random_moments(kills: int, tmp_path: Path) -> None:
     ended = subprocess.run(
         [sys.executable, "-m", "tests.helpers.killed_trainings", str(kills), "0", str(tmp_path)],

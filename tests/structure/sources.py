@@ -26,13 +26,19 @@ def module_name(path: Path, package: Path = PACKAGE) -> str:
     return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
 
 
+@functools.cache
+def module_names(package: Path) -> frozenset[str]:
+    """The dotted names below the package of all its modules."""
+    return frozenset(module_name(file, package) for file, _ in sources(package))
+
+
 def imports(path: Path, tree: ast.Module, package: Path = PACKAGE) -> Iterator[tuple[int, str]]:
     """Line and dotted name, below the package, of every module of the package that a file imports.
 
     Imports inside functions, for types only, and by `import_module("…")` count like any other. `""`
     stands for the package itself; its `__version__` may be imported from anywhere.
     """
-    modules = {module_name(file, package) for file, _ in sources(package)}
+    modules = module_names(package)
     here = [package.name, *path.relative_to(package).with_suffix("").parts]
     for node in ast.walk(tree):
         if isinstance(node, ast.Import):

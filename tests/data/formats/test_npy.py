@@ -413,6 +413,7 @@ print(run.summary["data"]["train"], run.metrics["valid"]["accuracy"], (most() - 
 @pytest.mark.parametrize(
     "memory", ["", pytest.param(", memory=96", marks=pytest.mark.slow)], ids=["found", "said"]
 )
+@pytest.mark.long
 def test_a_file_four_times_the_memory_is_trained_on_within_it(memory: str) -> None:
     """512 MB of float32 with 128 MB to be had, also for all else that training takes; whether the
     limit is found or said.

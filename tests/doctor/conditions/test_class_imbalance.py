@@ -73,6 +73,7 @@ def by_sample(upside: bool) -> Loss:
 
 @pytest.mark.parametrize("make", [module, by_sample])
 @five_seeds
+@pytest.mark.sampled(1)
 def test_classes(make: Callable[[bool], Loss], seed: int) -> None:
     torch.manual_seed(seed)
     x, y = kinds()
@@ -144,6 +145,7 @@ def never_recognised(found: list[Finding]) -> bool:
 
 
 @five_seeds
+@pytest.mark.long
 def test_pixels_and_labels_that_are_never_recognised(seed: int) -> None:
     torch.manual_seed(seed)
     many, pixels = torch.tensor([1.0, 80.0]), torch.tensor(80.0)

@@ -107,6 +107,7 @@ def test_chance_is_named(train: Callable[[bool], Diagnosis], seed: int) -> None:
 
 @FORMS
 @five_seeds
+@pytest.mark.sampled(1)
 def test_what_is_learned_is_not(train: Callable[[bool], Diagnosis], seed: int) -> None:
     torch.manual_seed(seed)
     assert "does_not_learn" not in {f.condition for f in train(True).findings}

@@ -53,6 +53,7 @@ def finding(network: nn.Module, x: Tensor, y: Tensor) -> Finding | None:
 
 
 @pytest.mark.parametrize("seed", range(3))
+@pytest.mark.sampled(1)
 def test_signals_that_were_cut_up_anew_are_named_with_the_layer(seed: int) -> None:
     x, y = signals(seed)
     features_first = x.transpose(1, 2).contiguous()

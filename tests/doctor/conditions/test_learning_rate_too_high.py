@@ -65,6 +65,7 @@ def test_batches_that_differ_are_no_rise(seed: int) -> None:
 
 
 @pytest.mark.parametrize("seed", range(3))
+@pytest.mark.sampled(1)
 def test_a_layer_that_long_steps_of_momentum_switch_off(seed: int) -> None:
     torch.manual_seed(seed)
     x = torch.randn(1200, 20)

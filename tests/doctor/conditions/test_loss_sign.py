@@ -83,6 +83,7 @@ PLAYS = pytest.mark.parametrize("play", [categorical, normal, by_cost, pairs])
 
 @PLAYS
 @five_seeds
+@pytest.mark.sampled(1)
 def test_a_score_that_falls_as_the_loss_is_made_small(play: Play, seed: int) -> None:
     found = findings(play, -1.0, True, seed)
     assert found["loss_sign"].severity == "error"
@@ -90,6 +91,7 @@ def test_a_score_that_falls_as_the_loss_is_made_small(play: Play, seed: int) -> 
 
 @PLAYS
 @five_seeds
+@pytest.mark.sampled(1)
 def test_a_score_that_rises(play: Play, seed: int) -> None:
     assert "loss_sign" not in findings(play, 1.0, True, seed)
 
@@ -120,6 +122,7 @@ def squared(model: nn.Module, sign: float) -> tuple[Tensor, float]:
 
 @pytest.mark.parametrize("play", [pairs, distances, subtracted])
 @five_seeds
+@pytest.mark.sampled(1)
 def test_codes_that_are_pushed_apart_are_seen_without_a_score(play: Play, seed: int) -> None:
     assert findings(play, -1.0, False, seed)["loss_sign"].severity == "error"
     assert "loss_sign" not in findings(play, 1.0, False, seed)

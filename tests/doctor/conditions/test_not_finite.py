@@ -198,6 +198,7 @@ FAULTS = {
 @pytest.mark.parametrize("seed", range(3))
 @pytest.mark.parametrize("bad_step", [2, 37])
 @pytest.mark.parametrize("name", FAULTS)
+@pytest.mark.sampled(20)
 def test_the_cause_is_named(name: str, bad_step: int, seed: int) -> None:
     fault = FAULTS[name]
     torch.manual_seed(seed)
@@ -215,6 +216,7 @@ def test_the_cause_is_named(name: str, bad_step: int, seed: int) -> None:
 
 @pytest.mark.parametrize("seed", range(3))
 @pytest.mark.parametrize("name", FAULTS)
+@pytest.mark.sampled(10)
 def test_its_twin_is_not(name: str, seed: int) -> None:
     torch.manual_seed(seed)
     findings = run(FAULTS[name].loss, FAULTS[name].spoil, faulty=False, seed=seed, bad_step=2,
@@ -279,6 +281,7 @@ def texts(
 @pytest.mark.parametrize("seed", range(3))
 @pytest.mark.parametrize("bad_step", [3, 41])
 @pytest.mark.parametrize("attention", ["module", "by hand"])
+@pytest.mark.sampled(3)
 def test_a_text_that_is_all_padding(attention: str, bad_step: int, seed: int) -> None:
     findings, row = texts(attention, faulty=True, seed=seed, bad_step=bad_step)
     assert findings[0].condition == "not_finite"

@@ -115,6 +115,7 @@ def ignored(output: Tensor, target: Tensor) -> Tensor:
     ],
     ids=["tokens", "on the left, by hand", "classes first", "features, attention"],
 )
+@pytest.mark.sampled(1)
 def test_padding_that_counts_is_named(
     build: Callable[[], nn.Module],
     draw: Callable[[], tuple[Tensor, Tensor]],
@@ -132,12 +133,14 @@ def test_padding_that_counts_is_named(
 
 @five_seeds
 @pytest.mark.parametrize("loss_fn", [ignored, masked, chosen, weighted])
+@pytest.mark.sampled(1)
 def test_padding_that_is_left_out_is_not(loss_fn: Loss, seed: int) -> None:
     torch.manual_seed(seed)
     assert "padding_in_loss" not in findings(Tagger(), *tokens(), loss_fn)
 
 
 @five_seeds
+@pytest.mark.long
 def test_words_that_are_learned_all_the_same_are_no_harm(seed: int) -> None:
     torch.manual_seed(seed)
     x, y = tokens()
@@ -147,6 +150,7 @@ def test_words_that_are_learned_all_the_same_are_no_harm(seed: int) -> None:
 
 @five_seeds
 @pytest.mark.parametrize("common", ["all over the rows", "at their ends", "for ever after"])
+@pytest.mark.sampled(1)
 def test_a_common_class_is_no_padding(common: str, seed: int) -> None:
     torch.manual_seed(seed)
     x = torch.randint(1, WORDS, (N, T))

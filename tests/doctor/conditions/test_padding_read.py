@@ -60,6 +60,7 @@ def test_the_padding_that_is_read_is_named_with_its_steps() -> None:
     assert finding.evidence[0].observed > 0.3
 
 
+@pytest.mark.long
 def test_networks_that_stop_in_time_or_learn_well_are_not_accused() -> None:
     assert trained(Reader(False)) is None
     assert trained(Reader(False), epochs=1) is None  # it has not learned yet

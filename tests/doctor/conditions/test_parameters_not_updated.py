@@ -38,6 +38,7 @@ def network() -> nn.Sequential:
 
 
 @pytest.mark.parametrize("seed", range(3))
+@pytest.mark.sampled(1)
 def test_a_head_that_is_frozen_with_the_rest_is_named(seed: int) -> None:
     torch.manual_seed(seed)
     x = torch.randn(600, 8)
@@ -96,6 +97,7 @@ class Outside(nn.Module):
     [("made anew", "makes parameters of its own"), ("tensors", "are tensors"), ("parameters", "")],
 )
 @pytest.mark.parametrize("seed", range(3))
+@pytest.mark.sampled(3)
 def test_weights_that_no_optimizer_could_have(way: str, words: str, seed: int) -> None:
     torch.manual_seed(seed)
     x = torch.randn(400, 6)
@@ -161,6 +163,7 @@ def test_a_critic_that_does_not_detach_accuses_no_generator(apart: bool) -> None
 
 
 @pytest.mark.parametrize("frozen", [True, False])
+@pytest.mark.sampled(1)
 def test_a_narrow_place_that_is_frozen_as_it_was_drawn(frozen: bool) -> None:
     """So few numbers tell nothing by themselves: a copy that trains them does."""
     torch.manual_seed(3)

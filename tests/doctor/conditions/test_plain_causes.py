@@ -61,6 +61,7 @@ class Own(nn.Module):
     ],
     ids=["zeros", "constant", "random"],
 )
+@pytest.mark.sampled(1)
 def test_matrices_of_ones_own_are_symmetric(
     start: Callable[[int, int], Tensor], named: bool
 ) -> None:
@@ -85,6 +86,7 @@ class Thrown(nn.Module):
 
 
 @pytest.mark.parametrize("kept", [False, True])
+@pytest.mark.sampled(1)
 def test_an_activation_whose_answer_is_not_used(kept: bool) -> None:
     x = torch.randn(400, 2)
     y = (x.square().sum(1) > 1.4).long()
@@ -102,6 +104,7 @@ def test_dead_units_are_no_straight_line() -> None:
 
 
 @pytest.mark.parametrize("width", [1, 24])
+@pytest.mark.sampled(1)
 def test_a_neck_of_one_unit(width: int) -> None:
     kinds = torch.arange(600) % 12
     x = 3 * F.one_hot(kinds, 12).float() @ torch.randn(12, 8) + torch.randn(600, 8)
@@ -130,6 +133,7 @@ def half_a_likelihood(output: Tensor, y: Tensor) -> Tensor:
     ],
     ids=["hinge of 0 and 1", "no term for 0", "hinge of -1 and 1"],
 )
+@pytest.mark.sampled(1)
 def test_a_loss_that_is_deaf_to_one_of_two_classes(loss_fn: Loss, named: bool) -> None:
     x = torch.randn(400, 4)
     y = (x[:, 0] + x[:, 1] * x[:, 2] > 0).float()
@@ -139,6 +143,7 @@ def test_a_loss_that_is_deaf_to_one_of_two_classes(loss_fn: Loss, named: bool) -
 
 
 @pytest.mark.parametrize("difference", [0.02, 1.0])
+@pytest.mark.sampled(1)
 def test_columns_that_are_nearly_copies(difference: float) -> None:
     common, own = torch.randn(600, 3), torch.randn(600, 3)
     x = torch.cat([common + difference * own, common - difference * own], 1)
@@ -164,6 +169,7 @@ class Loop(nn.Module):
 
 
 @pytest.mark.parametrize("length", [1.7, 0.7])
+@pytest.mark.sampled(1)
 def test_a_loop_that_multiplies_its_signal(length: float) -> None:
     x = torch.randn(320, 24, 2)
     y = x[:, -1, :1] - x[:, -2, 1:]
@@ -172,6 +178,7 @@ def test_a_loop_that_multiplies_its_signal(length: float) -> None:
 
 
 @pytest.mark.parametrize("constant", [True, False])
+@pytest.mark.sampled(1)
 def test_equal_weights_that_rounding_and_dropout_drive_apart(constant: bool) -> None:
     x = torch.randn(400, 6)
     y = (x[:, 0] * x[:, 1] > 0).long()
@@ -185,6 +192,7 @@ def test_equal_weights_that_rounding_and_dropout_drive_apart(constant: bool) -> 
 
 
 @pytest.mark.parametrize("ordered", [False, True])
+@pytest.mark.sampled(1)
 def test_whole_numbers_are_classes_or_grades(ordered: bool) -> None:
     """One output, rounded, answers grades; it does not answer classes that have no order."""
     x = torch.randn(500, 4)
@@ -197,6 +205,7 @@ def test_whole_numbers_are_classes_or_grades(ordered: bool) -> None:
 
 
 @pytest.mark.parametrize("length", [2.0, 0.9])
+@pytest.mark.sampled(1)
 def test_a_loop_that_is_sure_of_wrong_classes(length: float) -> None:
     x = torch.randn(320, 24, 2)
     y = (x[:, -1, 0] > 0).long() + (x[:, -2, 1] > 0).long()
@@ -217,6 +226,7 @@ def test_a_loss_that_is_large_as_a_sum_says_nothing_of_the_signal() -> None:
 
 
 @pytest.mark.parametrize("rounded", [True, False])
+@pytest.mark.sampled(1)
 def test_a_rounding_before_the_loss_has_no_slope(rounded: bool) -> None:
     x = 2 * torch.rand(320, 3)
     y = (1 + x[:, :1] + 2 * x[:, 1:2] * x[:, 2:]).round()
@@ -311,6 +321,7 @@ def test_a_multiplier_that_climbs_maximizes_no_error() -> None:
 
 
 @pytest.mark.parametrize("bias", [300.0, 0.0])
+@pytest.mark.sampled(1)
 def test_a_last_bias_far_from_all_targets(bias: float) -> None:
     x = torch.randn(320, 3)
     model = nn.Sequential(nn.Linear(3, 24), nn.ReLU(), nn.Linear(24, 1))
@@ -329,6 +340,7 @@ def test_a_last_bias_far_from_all_targets(bias: float) -> None:
 
 
 @pytest.mark.parametrize("size", [6.0, 0.2])
+@pytest.mark.sampled(1)
 def test_gates_of_large_weights(size: float) -> None:
     x = torch.randn(320, 12, 2)
     y = (x.sum((1, 2)) > 0).long()
@@ -358,6 +370,7 @@ def test_a_likeness_that_is_brought_down(sign: int) -> None:
 
 
 @pytest.mark.parametrize("absolute", [True, False])
+@pytest.mark.sampled(1)
 def test_absolute_errors_of_classes(absolute: bool) -> None:
     x = torch.randn(600, 6)
     y = (x @ torch.randn(6, 8)).argmax(1)

@@ -131,6 +131,7 @@ class Towers(nn.Module):
         lambda a, b: F.cosine_embedding_loss(a, b, torch.ones(len(a))),
     ],
 )
+@pytest.mark.sampled(3)
 def test_a_loss_that_only_draws_together_is_named(distance: Any, apart: bool) -> None:
     torch.manual_seed(0)
 

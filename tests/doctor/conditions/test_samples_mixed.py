@@ -65,6 +65,7 @@ def last(**options: Any) -> nn.Module:
 
 @pytest.mark.parametrize("handed", [True, False])
 @pytest.mark.parametrize("batch", [40, 240])
+@pytest.mark.sampled(1)
 def test_a_layer_that_takes_the_batch_for_time_is_named(handed: bool, batch: int) -> None:
     finding = examine(trained(last(), batch=batch, handed=handed))
     assert finding is not None
@@ -171,6 +172,7 @@ def test_one_answer_for_the_whole_batch_is_mixed_before_its_input_is_unused() ->
 
 
 @pytest.mark.parametrize("batch", [6, 48])
+@pytest.mark.sampled(1)
 def test_the_last_row_for_the_last_day_is_asked_in_batches_of_the_training(batch: int) -> None:
     """`h[-1]` of [N, T, H] has a row for each sample only where N = T."""
     x = torch.randn(240, batch, 1, generator=torch.Generator().manual_seed(1))

@@ -41,6 +41,7 @@ def case_of(network: nn.Module, x: Tensor, y: Tensor, penalty: Any, decay: float
 
 @pytest.mark.parametrize("size", [squares, sizes])
 @pytest.mark.parametrize("weight", [1.0, 1e-5])
+@pytest.mark.sampled(1)
 def test_a_penalty_in_the_loss_that_leaves_nothing_of_the_weights(size: Any, weight: float) -> None:
     network = nn.Sequential(nn.Linear(6, 32), nn.Tanh(), nn.Linear(32, 1))
     finding = examine(case_of(network, X, Y, lambda network: weight * size(network)))

@@ -177,6 +177,7 @@ JOBS: list[tuple[Change, int]] = [
 
 
 @pytest.mark.parametrize("predict", ["mlp(30)", "mlp(16, dropout=0.2)", "mlp(16, batch_norm=True)"])
+@pytest.mark.sampled(1)
 def test_a_race_comes_to_what_each_comes_to_alone(predict: str) -> None:
     recipe = resolved(replace(ZEROS, predict=predict, precision="float64", threads=1))
     train = RecipeBackend(recipe, ss.data.load("digits"))

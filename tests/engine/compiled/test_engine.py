@@ -203,6 +203,7 @@ def test_accumulated_gradients(error: Any) -> None:
 
 
 @pytest.mark.parametrize("first", ["linear", "dropout"])
+@pytest.mark.long
 def test_bytes_give_the_bits_of_the_numbers(first: str) -> None:
     pixels = torch.arange(256, dtype=torch.uint8).repeat(50).view(128, 100)
     y, results = torch.arange(128) % 10, []

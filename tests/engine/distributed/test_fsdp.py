@@ -19,6 +19,8 @@ from sevensteps.errors import ArgumentError
 from tests.helpers.fsdp import CASES, REFUSED, train
 from tests.helpers.process_group import torchrun
 
+pytestmark = pytest.mark.long  # processes of their own
+
 Group = tuple[int, Path, list[dict[str, Any]]]
 
 

@@ -182,6 +182,7 @@ def free_port() -> int:
         ),
     ],
 )
+@pytest.mark.sampled(1)
 def test_a_process_does_not_wait_for_ever(rank: str, text: str, tmp_path: Path) -> None:
     port = str(free_port())
     environment = environment_without_group(

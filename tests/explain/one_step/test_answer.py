@@ -39,6 +39,7 @@ def test_plain_descent_promises_lr_times_the_squared_gradient() -> None:
         ("xor", {"predict": "mlp(3)", "gradient": "finite_differences()"}),
     ],
 )
+@pytest.mark.sampled(3)
 def test_every_kind_of_training_fits_a_screen(data: str, changes: dict[str, Any]) -> None:
     run, history = trained(data, **changes)
     steps: Steps = run.explain.steps()

@@ -21,6 +21,7 @@ from tests.explain.one_step.trainings import OPTIMIZERS, flat_index, trained
 
 @pytest.mark.parametrize("at", [0, 24])
 @pytest.mark.parametrize("step", OPTIMIZERS)
+@pytest.mark.sampled(5)
 def test_the_weight_is_that_of_the_training_to_the_bit(step: str, at: int) -> None:
     run, history = trained(step=step)
     steps = run.explain.steps(at)

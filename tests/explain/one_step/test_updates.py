@@ -12,6 +12,7 @@ from tests.explain.one_step.trainings import OPTIMIZERS, flat_index, trained
 
 
 @pytest.mark.parametrize("step", OPTIMIZERS)
+@pytest.mark.sampled(3)
 def test_the_formula_is_that_of_torch(step: str) -> None:
     """25 steps of torch's optimizer on one float64 weight, with the gradients that the training
     had.

@@ -13,6 +13,7 @@ import sevensteps as ss
 pytest.importorskip("matplotlib")
 
 
+@pytest.mark.long
 def test_the_path_the_optimum_and_the_forecast(tmp_path: Path) -> None:
     surface = ss.train(
         "speed", predict="polynomial(2)", step="sgd(lr=1e-5)", stop="epochs(10)", out=False

@@ -72,6 +72,7 @@ def test_standardised_inputs_reach_the_optimum_in_50_steps_and_raw_ones_do_not(
         *(pytest.param(name, marks=pytest.mark.slow) for name in ("neuron()", "linear()")),
     ],
 )
+@pytest.mark.sampled(1)
 def test_the_optimum_of_every_model_that_is_linear_in_its_parameters(predict: str) -> None:
     run = ss.train(
         "speed(scale='standardize')",

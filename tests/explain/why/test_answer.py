@@ -32,6 +32,7 @@ CASES: dict[str, tuple[str, dict[str, Any]]] = {
 
 @pytest.mark.parametrize("kept", [False, True])
 @pytest.mark.parametrize("case", CASES)
+@pytest.mark.sampled(4)
 def test_every_run_gets_a_few_questions_whose_commands_can_be_read(
     case: str, kept: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -31,6 +31,7 @@ def mnist37(mnist_dir: Path) -> ss.data.Data:
     return ss.data.load("mnist37", mnist_dir)
 
 
+@pytest.mark.long
 def test_beside_the_printed_figure(mnist37: ss.data.Data) -> None:
     run = trained(
         mnist37,

@@ -29,6 +29,7 @@ CASES: dict[str, tuple[str, dict[str, Any]]] = {
 
 
 @pytest.mark.parametrize("case", CASES)
+@pytest.mark.sampled(4)
 def test_every_word_of_every_kind_of_run_has_an_example_or_says_why_not(case: str) -> None:
     data, steps = CASES[case]
     found = trained(data, **steps).explain.words(*[word.name for word in GLOSSARY])

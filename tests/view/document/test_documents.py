@@ -233,6 +233,7 @@ def large_observation() -> Observation:
     return observation
 
 
+@pytest.mark.long
 def test_a_large_training_is_bounded_and_loses_no_spike() -> None:
     observation = large_observation()
     looks = looks_document(observation.looks, observation.facts)

@@ -13,6 +13,7 @@ from sevensteps.doctor.trials.script.backend import ScriptBackend, ScriptRun
 from sevensteps.errors import RunError
 
 
+@pytest.mark.long
 def test_a_script_that_does_not_train_says_why(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

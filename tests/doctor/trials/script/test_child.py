@@ -54,6 +54,7 @@ def run(folder: Path, name: str, **settings: Any) -> dict[str, Any]:
     return result
 
 
+@pytest.mark.long
 def test_a_run_with_a_change_cut_off_and_measured_on_the_same_samples(tmp_path: Path) -> None:
     untouched = run(tmp_path, "untouched")
     assert (untouched["steps"], untouched["cut"], untouched["trial_failure"]) == (64, False, None)

@@ -51,6 +51,7 @@ def wait_for(process: RunningScript, seconds: float = 60.0) -> int | None:
 
 
 @pytest.mark.parametrize("forks", [True, False])
+@pytest.mark.sampled(1)
 def test_a_script_runs_as_python_runs_it(
     forks: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -65,6 +66,7 @@ def test_a_script_runs_as_python_runs_it(
 
 
 @pytest.mark.parametrize("forks", [True, False])
+@pytest.mark.sampled(1)
 def test_what_goes_on_is_ended(
     forks: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -47,6 +47,7 @@ def twice(output: Tensor, target: Tensor) -> Tensor:
     return F.cross_entropy(output.softmax(1), target)
 
 
+@pytest.mark.long
 def test_a_softmax_before_the_loss_by_its_line() -> None:
     [proposal] = proposed(twice)
     line = twice.__code__.co_firstlineno + 1

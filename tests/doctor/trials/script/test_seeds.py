@@ -7,6 +7,8 @@ import os
 import subprocess
 import sys
 
+import pytest
+
 from sevensteps.observe.script.launch import PACKAGE
 
 DRAW = """
@@ -44,6 +46,7 @@ def drawn(by: int, own: int) -> list[list[float]]:
     return result
 
 
+@pytest.mark.long
 def test_seeds_are_moved_and_set_where_there_are_none() -> None:
     shifted, plain = drawn(3, 10), drawn(-1, 13)
     assert shifted[1] == plain[1]  # 10 + 3

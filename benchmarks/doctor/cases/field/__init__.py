@@ -122,12 +122,15 @@ OPEN = (
     "without_labels",
 )
 KEPT_BACK: tuple[str, ...] = (
+    "auctions",
     "board_games",
     "claims",
+    "forgers",
     "formulas",
     "hashed_text",
     "older_ideas",
     "ported",
+    "scribes",
     "sensors",
     "weather",
 )

@@ -108,8 +108,11 @@ OPEN = (
 KEPT_BACK: tuple[str, ...] = (
     "cell_profiles",
     "chat_intents",
+    "handwriting",
+    "hospital_records",
     "machines_at_work",
     "stars_and_orbits",
+    "support_tickets",
 )
 FAMILIES: dict[str, list[Pair]] = {
     family: importlib.import_module(f"{__name__}.{family}").PAIRS for family in (*OPEN, *KEPT_BACK)

@@ -108,9 +108,12 @@ OPEN = (
 KEPT_BACK: tuple[str, ...] = (
     "cell_profiles",
     "chat_intents",
+    "dream_machines",
+    "game_players",
     "handwriting",
     "hospital_records",
     "machines_at_work",
+    "road_traffic",
     "stars_and_orbits",
     "support_tickets",
 )

@@ -46,6 +46,9 @@ EXPLAINS = (
     "no_nonlinearity",
 )
 
+# of the largest gradient: so much is left, and differs, where float32 cancels out the whole
+CANCELLED = 1e-6
+
 
 def examine(case: Case) -> Finding | None:
     full = [
@@ -117,13 +120,16 @@ def examine(case: Case) -> Finding | None:
 def _copies(case: Case, look: Look) -> dict[str, tuple[int, int]]:
     """The hidden layers with at most half as many different units as units: (different, all)."""
     copies = {}
+    gradients = [change.gradient for change in look.changes.values() if change.gradient is not None]
+    largest = max((float(rows.max()) for rows in gradients if len(rows)), default=0.0)
     for layer, name in hidden_layers(case):
         change = look.changes.get(name)
         if change is None or change.distinct is None or len(change.weight) < 2:
             continue
-        gradients = _different(change.gradient) if change.gradient is not None else change.distinct
-        units = len(change.weight)
-        if change.distinct <= units / 2 and gradients <= max(change.distinct, 1):
+        units, parted = len(change.weight), change.distinct
+        if change.gradient is not None:
+            parted = _different(change.gradient, CANCELLED * largest)
+        if change.distinct <= units / 2 and parted <= max(change.distinct, 1):
             copies[layer.name] = (change.distinct, units)
     return copies
 
@@ -187,11 +193,8 @@ def _finding_of(names: list[str], observed: str, reason: str) -> Finding:
     )
 
 
-def _different(rows: torch.Tensor) -> int:
-    """How many lengths differ by more than rounding."""
+def _different(rows: torch.Tensor, rounding: float = 0.0) -> int:
+    """How many lengths differ by more than rounding, at least `rounding` in all."""
     ordered = rows.double().sort().values
-    return (
-        1 + int(((ordered[1:] - ordered[:-1]) > 1e-4 * ordered[1:].abs().clamp_min(1e-30)).sum())
-        if len(ordered)
-        else 0
-    )
+    least = (1e-4 * ordered[1:].abs()).clamp_min(max(rounding, 1e-34))
+    return 1 + int(((ordered[1:] - ordered[:-1]) > least).sum()) if len(ordered) else 0

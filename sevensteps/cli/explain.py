@@ -20,6 +20,7 @@ from sevensteps.cli.questions import QUESTIONS, Questions
 EXAMPLES = """\b
 sevensteps explain last why
 sevensteps explain last steps --step 0
+sevensteps explain last steps --step 0,1,2
 sevensteps explain last sample 3
 sevensteps explain last sample 0,1,2
 sevensteps explain last sample --worst
@@ -28,6 +29,18 @@ sevensteps explain last neuron layer1 4 --plot neuron.png
 sevensteps explain last surface
 sevensteps explain last words learning rate
 """
+
+
+class WholeNumbers(click.ParamType):
+    """One whole number or several, such as 0,1,2."""
+
+    name = "N[,N…]"
+
+    def convert(self, value: Any, param: Any, context: Any) -> tuple[int, ...]:
+        try:
+            return tuple(int(number) for number in str(value).split(","))
+        except ValueError:
+            self.fail(f"{value!r} is not a valid number, nor several such as 0,1,2", param, context)
 
 
 def _store(context: click.Context, option: click.Parameter, value: Any) -> None:
@@ -264,18 +277,22 @@ def _neuron(
 @command.command("steps", short_help=QUESTIONS["steps"])
 @click.option(
     "--step",
-    "at",
-    type=int,
-    default=0,
+    "places",
+    type=WholeNumbers(),
+    default="0",
     show_default=True,
-    help="Which training step, counted from 0.",
+    help="Which training step, counted from 0; or several, such as 0,1,2, in a table.",
 )
 @question_options
 @click.pass_context
-def _steps(context: click.Context, at: int, as_json: bool, plot: Path | None) -> None:
-    """Show what happened in one training step: the seven steps, before and after. To print loss,
-    parameters and gradient of the first steps, one after the other: sevensteps train … --print
+def _steps(
+    context: click.Context, places: tuple[int, ...], as_json: bool, plot: Path | None
+) -> None:
+    """Show what happened in one training step: the seven steps, before and after; or in several,
+    in a table. To print loss, parameters and gradient of the first steps as they are taken:
+    sevensteps train … --print
     """
+    at = places[0] if len(places) == 1 else places
     print_answer(questions_about_run(context).steps(at), as_json, plot)
 
 
@@ -291,16 +308,26 @@ def _why(context: click.Context, as_json: bool, plot: Path | None) -> None:
 
 @command.command("words", short_help=QUESTIONS["words"])
 @click.argument("words", nargs=-1, metavar="[WORD]...")
+@click.option("--all", "list_all", is_flag=True, help="List every word, by subject.")
 @question_options
 @click.pass_context
 def _words(
-    context: click.Context, words: tuple[str, ...], as_json: bool, plot: Path | None
+    context: click.Context,
+    words: tuple[str, ...],
+    list_all: bool,
+    as_json: bool,
+    plot: Path | None,
 ) -> None:
     """Explain the words of the field, or only each WORD, with an example of this run."""
     from sevensteps.errors import RunError
+    from sevensteps.explain.words import text
     from sevensteps.explain.words.answer import words as glossary
     from sevensteps.explain.words.answer import words_of_arguments
 
+    if list_all and not words and not as_json:
+        screen = console()
+        screen.print(text.render_all_words(screen.width), soft_wrap=True)
+        return
     names = words_of_arguments(words)
     try:
         answer = questions_about_run(context).words(*names)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import string
 
 import torch
 import torch.nn.functional as F
@@ -82,6 +83,23 @@ class Powers(nn.Module):
 
     def extra_repr(self) -> str:
         return f"degree={self.degree}"
+
+
+def curve_letters(network: nn.Module) -> tuple[str, ...]:
+    """What books call the parameters of a curve in one number, a t² + b t + c: a, b, c; nothing for
+    any other network.
+
+    >>> curve_letters(nn.Sequential(Powers(2), nn.Linear(2, 1)))
+    ('a', 'b', 'c')
+    >>> curve_letters(nn.Linear(2, 1))
+    ()
+    """
+    layers = [module for module in network.modules() if not list(module.children())]
+    match [layer for layer in layers if not isinstance(layer, nn.Flatten | nn.Identity)]:
+        case [Powers() as powers, nn.Linear(out_features=1, bias=Tensor()) as last]:
+            if last.in_features == powers.degree:
+                return tuple(string.ascii_lowercase[: powers.degree + 1])
+    return ()
 
 
 class Bins(nn.Module):

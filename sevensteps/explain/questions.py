@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from sevensteps.explain.gradient.backward import Backward
     from sevensteps.explain.neuron.answer import Neuron
     from sevensteps.explain.one_step.answer import Steps
+    from sevensteps.explain.one_step.series import StepSeries
     from sevensteps.explain.sample.answer import Sample
     from sevensteps.explain.sample.batch import Batch
     from sevensteps.explain.sample.confusion import Confusion
@@ -124,8 +125,14 @@ class Explain:
 
         return surface(self.subject)
 
-    def steps(self, at: int = 0) -> Steps:
-        """What happened in one training step, 1 to 7, before and after; `at` counts from 0."""
+    def steps(self, at: int | Sequence[int] = 0) -> Steps | StepSeries:
+        """What happened in one training step, 1 to 7, before and after; `at` counts from 0. Of
+        several steps, such as [0, 1, 2], a table.
+        """
+        if isinstance(at, Sequence):
+            from sevensteps.explain.one_step.series import step_series
+
+            return step_series(self.subject, at)
         from sevensteps.explain.one_step.answer import steps
 
         return steps(self.subject, at)

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 import sevensteps as ss
+from sevensteps.explain.words.glossary import GLOSSARY
 
 Command = Callable[..., Any]
 
@@ -56,6 +57,15 @@ def test_the_first_step_is_the_default(sevensteps: Command, run: str) -> None:
     )
 
 
+def test_several_steps_are_a_table(sevensteps: Command, run: str) -> None:
+    result = sevensteps("explain", run, "steps", "--step", "0,1,2")
+    assert (result.code, result.err) == (0, "")
+    assert result.lines[0].startswith("Steps 0, 1, 2 of 69, counted from 0, by sgd(lr=0.1)")
+    answer = json.loads(sevensteps("explain", run, "steps", "--step", "0,1,2", "--json").out)
+    one = json.loads(sevensteps("explain", run, "steps", "--step", "1", "--json").out)
+    assert answer["steps"][1] == one
+
+
 def test_why(sevensteps: Command, run: str) -> None:
     result = sevensteps("explain", run, "why")
     assert result.code == 0
@@ -68,7 +78,12 @@ def test_why(sevensteps: Command, run: str) -> None:
 def test_words(sevensteps: Command, run: str) -> None:
     listed = sevensteps("explain", run, "words")
     assert max(map(len, listed.lines)) <= 80
-    assert len(listed.lines) <= 60
+    assert len(listed.lines) <= 50
+    whole = sevensteps("explain", run, "words", "--all")
+    assert max(map(len, whole.lines)) <= 80
+    assert len(whole.lines) <= 50
+    text = " ".join(whole.out.split())
+    assert all(word.name in text for word in GLOSSARY)
     one = sevensteps("explain", run, "words", "learning", "rate")
     assert one.lines[0].startswith("learning rate: The learning rate is")
     two = json.loads(sevensteps("explain", run, "words", "loss", "metric", "--json").out)

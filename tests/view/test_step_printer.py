@@ -42,6 +42,14 @@ def test_three_parameters_and_how_they_move() -> None:
         assert after == pytest.approx(moved, rel=1e-4, abs=1e-4)
 
 
+def test_the_parameters_of_a_curve_have_the_letters_of_the_book() -> None:
+    _, lines = printed("polynomial(2)", steps=1)
+    assert re.findall(r"[abc](?= -?[\d.])", lines[1]) == ["a", "b", "c"]
+    assert re.findall(r"[abc](?= -?[\d.])", lines[2]) == ["a", "b", "c"]
+    _, lines = printed("mlp(1)", steps=1)
+    assert lines[1].split()[1][:1] in "-0123456789"
+
+
 def test_of_many_parameters_a_few() -> None:
     _, lines = printed("mlp(30)", steps=1)
     assert len(lines) == 3

@@ -1,10 +1,13 @@
-"""One training step drawn: the loss of its batch, and how far each layer's weights moved."""
+"""Training steps drawn: the loss of the batch, and of one step how far each layer's weights
+moved.
+"""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
 from sevensteps.explain.one_step.answer import Steps
+from sevensteps.explain.one_step.series import StepSeries
 from sevensteps.render.figures import current_palette, draw_figure, headline
 
 if TYPE_CHECKING:
@@ -62,3 +65,27 @@ def draw_steps(steps: Steps, figure: Figure) -> None:
         else "length of the change (the weights were all 0)"
     )
     right.set_title("How far each layer moved")
+
+
+@draw_figure.register(StepSeries)
+def draw_series(series: StepSeries, figure: Figure) -> None:
+    """For each step the loss of its batch before and after it, as a pair of bars."""
+    count = len(series.steps)
+    figure.set_size_inches(max(6.0, 2 + 0.7 * count), 3.6)
+    colours = current_palette()
+    headline(figure, f"{count} steps of {series.steps[0].steps['step']}")
+    axes = figure.subplots()
+    for place, (name, shade) in enumerate((("before", "ink-soft"), ("after", "expected"))):
+        axes.bar(
+            [index + 0.38 * place for index in range(count)],
+            [step.losses[place] for step in series.steps],
+            color=colours[shade],
+            width=0.36,
+            label=f"{name} the step",
+        )
+    axes.set_xticks(
+        [index + 0.19 for index in range(count)], [f"{step.at:,}" for step in series.steps]
+    )
+    axes.set_xlabel("step, counted from 0")
+    axes.set_ylabel("loss of the step's batch")
+    axes.legend()

@@ -1,9 +1,12 @@
-"""One training step as one screen of text."""
+"""One training step, or several, as one screen of text."""
 
 from __future__ import annotations
 
+import math
+
 from sevensteps.explain.base import render_text
 from sevensteps.explain.one_step.answer import LayerChange, Steps
+from sevensteps.explain.one_step.series import StepSeries
 from sevensteps.render.text import count_text, number_text, wrap
 
 MAX_LAYERS = 4  # rows of a table; of more layers the first and the last are shown
@@ -84,6 +87,50 @@ def render_steps(steps: Steps, width: int) -> str:
     return "\n".join(lines)
 
 
+@render_text.register(StepSeries)
+def render_series(series: StepSeries, width: int) -> str:
+    """A row for each step, then a weight of each."""
+    first = series.steps[0]
+    places = ", ".join(f"{step.at:,}" for step in series.steps)
+    lines = wrap(
+        f"Steps {places} of {first.count:,}, counted from 0, by {first.steps['step']}; the loss of "
+        "each step's own batch, before and after it:",
+        width,
+        further="",
+    )
+    lines += ["", "  step  epoch        lr      before     after   promised  came  |gradient|"]
+    for step in series.steps:
+        before, after = (f"{loss:.4g}" for loss in step.losses)
+        promised, came = "–", "–"
+        if step.foreseen is not None:
+            promised = f"{step.foreseen:.3g}"
+            came = f"{step.fall / step.foreseen:.0%}" if step.foreseen > 0 else "–"
+        lines.append(
+            f"{step.at:6} {step.epoch + 1:6} {step.lr:9.3g}  {before:>10}{after:>10}{promised:>11}"
+            f"{came:>6}{step.gradient:>12.4g}"
+        )
+    lines += [
+        "",
+        *wrap(
+            (
+                "The perceptron's rule has no gradient, so it promises no fall. "
+                if first.foreseen is None
+                else "The gradient alone promises a fall of gradient · change; so much of it came. "
+            )
+            + "A weight of each step, the one with the largest gradient:",
+            width,
+            further="",
+        ),
+        f"  step  {'weight':<25}{'was':>15}{'gradient':>15}{'is':>15}",
+    ]
+    lines += [
+        f"{step.at:6}  {step.weight.name:<25}{step.weight.old:>15.7g}"
+        f"{step.weight.gradient:>15.7g}{step.weight.new:>15.7g}"
+        for step in series.steps
+    ]
+    return "\n".join(lines)
+
+
 def exact(value: float, digits: int) -> str:
     """A number that reads back to the same bits."""
     return f"{value:.{digits}g}"
@@ -99,15 +146,15 @@ def visible_layers(layers: tuple[LayerChange, ...]) -> list[LayerChange | None]:
 
 
 def _started(layer: LayerChange) -> str:
-    def numbers(mean: float, std: float) -> str:
+    def numbers(shape: tuple[int, ...], mean: float, std: float) -> str:
         return (
-            f"all {number_text(mean, 3)}"
+            f"{'' if math.prod(shape) == 1 else 'all '}{number_text(mean, 3)}"
             if std == 0
             else f"mean {number_text(mean, 2)}, std {number_text(std)}"
         )
 
     return f"{layer.name}: " + "; ".join(
-        f"{name} [{', '.join(map(str, shape))}] {numbers(mean, std)}"
+        f"{name} [{', '.join(map(str, shape))}] {numbers(shape, mean, std)}"
         for name, shape, mean, std in layer.started
     )
 

@@ -12,8 +12,8 @@ import torch
 from torch import Tensor, nn
 
 from sevensteps.data import Data, Part, source
-from sevensteps.data.scaling import fit_scaling
-from sevensteps.engine.modules import Neuron, Powers
+from sevensteps.data.scaling import Scaling, fit_scaling
+from sevensteps.engine.modules import Neuron, Powers, curve_letters
 from sevensteps.engine.sequence import named_layers
 from sevensteps.errors import Error
 from sevensteps.explain.neuron.units import input_names
@@ -37,6 +37,8 @@ class LeastSquaresOptimum:
     from the optimum. `terms` names what each parameter multiplies; `noiseless` are the parameters
     of the curve that the data were drawn from, where that is known. Where inputs or targets are
     scaled, `unscaled` has the same parameters, by name, for inputs and targets as they were before.
+    `letters` are what a book calls the parameters of a curve in one number, a t² + b t + c, and
+    `scaled_terms` what they multiply there where that number z is scaled, as `scales` says.
     """
 
     loss: float
@@ -47,6 +49,9 @@ class LeastSquaresOptimum:
     distance: float
     noiseless: tuple[float, ...] | None
     unscaled: dict[str, tuple[float, ...]]
+    letters: tuple[str, ...]
+    scaled_terms: tuple[str, ...]
+    scales: tuple[str, ...]
 
 
 @dataclass(frozen=True)
@@ -129,7 +134,31 @@ def least_squares_optimum(subject: Subject, x: Tensor, y: Tensor) -> LeastSquare
         float(np.linalg.norm(best - own)),
         noiseless,
         unscaled,
+        curve_letters(subject.network),
+        *_scaled_names(subject),
     )
+
+
+def _scaled_names(subject: Subject) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """What the parameters multiply, and how inputs and targets are scaled: (z², z, 1) and
+    (z = (t - 9.5) / 5.766,) where the only input t is standardised.
+    """
+    terms, scales = term_names(subject), []
+    inputs, targets = subject.data.scaling, subject.data.target_scaling
+    count = subject.data.train.x[0].numel()
+    if inputs.name != "none" and count == 1:
+        (name,) = input_names(subject.data.features, 1, ())
+        terms = tuple(term.replace(name, "z") for term in terms)
+        scales.append(f"z = {_scaled_text(name, inputs)}")
+    if targets.name != "none" and targets.scale.numel() == 1:
+        scales.append(f"the target is {_scaled_text('y', targets)}")
+    return terms, tuple(scales)
+
+
+def _scaled_text(name: str, scaling: Scaling) -> str:
+    offset, scale = float(scaling.offset.reshape(-1)[0]), float(scaling.scale.reshape(-1)[0])
+    moved = f"({name} {'-' if offset >= 0 else '+'} {abs(offset):.4g})" if offset else name
+    return f"{moved} / {scale:.4g}"
 
 
 def _unscaled(subject: Subject, data: Data, parameters: np.ndarray) -> tuple[float, ...] | None:

@@ -8,6 +8,7 @@ from typing import Any
 from sevensteps.engine.hessian import TOLERANCE
 from sevensteps.explain.base import render_text
 from sevensteps.explain.surface.answer import Surface
+from sevensteps.explain.surface.least_squares import LeastSquaresOptimum
 from sevensteps.render.text import count_text, number_text, wrap
 
 FORECAST_SHOWN = (0, 1, 2, 5, 20, 50)  # steps
@@ -134,10 +135,32 @@ def _optimum(surface: Surface, width: int) -> list[str]:
     if optimum.unscaled:
         lines.append("In the inputs and targets as they were before scaling:")
         lines += _curves(list(optimum.unscaled.items()), optimum.terms, width)
-        lines.append("In the scaled ones, which the network gets:")
+        lines += _by_letters(optimum, optimum.unscaled["optimum"], optimum.terms, width)
+        where = f", {' and '.join(optimum.scales)}" if optimum.scales else ""
+        lines += wrap(f"In the scaled ones, which the network gets{where}:", width)
     if len(optimum.terms) == len(optimum.parameters):  # one output
-        lines += _curves(rows, optimum.terms, width)
+        terms = optimum.scaled_terms if optimum.unscaled else optimum.terms
+        lines += _curves(rows, terms, width)
+        lines += _by_letters(optimum, optimum.parameters, terms, width)
     return lines
+
+
+def _by_letters(
+    optimum: LeastSquaresOptimum, values: tuple[float, ...], terms: tuple[str, ...], width: int
+) -> list[str]:
+    """The parameters of a curve as books name them: `a = 0.769, b = -14.5, c = 68.1`."""
+    if not optimum.letters:
+        return []
+    size = max(map(abs, values))
+    curve = " + ".join(
+        letter if term == "1" else f"{letter} {term}"
+        for letter, term in zip(optimum.letters, terms, strict=True)
+    )
+    named = ", ".join(
+        f"{letter} = {0.0 if abs(value) < 1e-9 * size else value:.6g}"
+        for letter, value in zip(optimum.letters, values, strict=True)
+    )
+    return wrap(f"as {curve}, the optimum has {named}", width, "  ")
 
 
 def _curves(

@@ -263,4 +263,12 @@ LISTED = (
         ("x0", "w0", "perceptron rule", "perceptrons"),
     ),
 )
-GLOSSARY = (*LISTED, *FURTHER, *OF_TRAININGS, *OF_ANSWERS, *OF_NETWORKS, *OF_PRACTICE)
+SUBJECTS = {
+    "The first words": LISTED,
+    "Networks and their data": FURTHER,
+    "Training": OF_TRAININGS,
+    "How good the answers are": OF_ANSWERS,
+    "Kinds of networks": OF_NETWORKS,
+    "In practice": OF_PRACTICE,
+}
+GLOSSARY = tuple(word for words in SUBJECTS.values() for word in words)

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from sevensteps.explain.base import render_text
 from sevensteps.explain.words.answer import Words
-from sevensteps.explain.words.glossary import GLOSSARY, LISTED
+from sevensteps.explain.words.further_words import FURTHER
+from sevensteps.explain.words.glossary import GLOSSARY, LISTED, SUBJECTS
 from sevensteps.render.text import wrap
 
 
@@ -14,7 +15,8 @@ def render_words(words: Words, width: int) -> str:
     if words.whole:
         label = max(len(word.name) for word in LISTED)
         lines = [f"{word.name:<{label}}  {word.short}" for word in LISTED]
-        further = ", ".join(word.name for word in GLOSSARY[len(LISTED) :])
+        further = ", ".join(word.name for word in FURTHER)
+        more = len(GLOSSARY) - len(LISTED) - len(FURTHER)
         return "\n".join(
             [
                 *lines,
@@ -22,6 +24,7 @@ def render_words(words: Words, width: int) -> str:
                 *wrap(f"also: {further}", width),
                 "",
                 *wrap("One word, with its example: sevensteps explain words learning rate", width),
+                *wrap(f"All, with {more} more: sevensteps explain words --all", width),
             ]
         )
     lines = []
@@ -37,3 +40,13 @@ def render_words(words: Words, width: int) -> str:
     for sentence in words.unknown:
         lines += ["", *wrap(sentence, width)]
     return "\n".join(lines)
+
+
+def render_all_words(width: int) -> str:
+    """Every word of the glossary, several in a line, by what they are about."""
+    lines = []
+    for subject, words in SUBJECTS.items():
+        lines += [subject, *wrap(", ".join(word.name for word in words), width, "  ", "  "), ""]
+    return "\n".join(
+        [*lines, *wrap("One word, with its example: sevensteps explain words learning rate", width)]
+    )

@@ -46,6 +46,24 @@ def test_the_optimum_of_scaled_data_in_their_own_units(speed: Surface) -> None:
     assert "In the inputs and targets as they were before scaling:" in str(scaled)
 
 
+def test_the_curve_has_the_letters_of_the_book(speed: Surface) -> None:
+    assert "as a t² + b t + c, the optimum has a = 0.769121, b = -14.5241, c = 68.1184" in str(
+        speed
+    )
+    scaled = ss.train(
+        'speed(scale="standardize")', **{**SPEED, "stop": "max_steps(1)"}, out=False
+    ).explain.surface()
+    own, standardised = (line for line in str(scaled).splitlines() if line.startswith("  as a "))
+    assert own.endswith(
+        "as a t² + b t + c, the optimum has a = 0.769121, b = -14.5241, c = 68.1184"
+    )
+    assert standardised.startswith("  as a z² + b z + c, the optimum has a = 26.9")
+    z = "z = (t - 9.5) / 5.916"
+    assert z in str(scaled)
+    assert scaled.optimum is not None
+    assert scaled.optimum.parameters[0] == pytest.approx(0.769121 * 5.916**2, rel=1e-3)
+
+
 def test_standardised_inputs_reach_the_optimum_in_50_steps_and_raw_ones_do_not(
     speed: Surface,
 ) -> None:

@@ -19,7 +19,7 @@ def test_the_list_is_a_screen(run: ss.Run) -> None:
     found = run.explain.words()
     lines = str(found).splitlines()
     assert max(map(len, lines)) <= 80
-    assert len(lines) <= 60
+    assert len(lines) <= 50
     assert all(any(line.startswith(word.name) for line in lines) for word in LISTED)
     rest = " ".join(str(found).split("also:")[1].split())
     assert all(word.name in rest for word in FURTHER)

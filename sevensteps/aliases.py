@@ -111,6 +111,30 @@ ARGUMENTS = {
     "predict": {"activation_function": "activation", "act": "activation", "p": "dropout"},
     "repeat": {"batch_size": "size", "bs": "size"},
 }
+OTHER_ARGUMENTS = {other: here for names in ARGUMENTS.values() for other, here in names.items()}
+# a keyword of other libraries -> what is written here, with its value
+KEYWORDS = {
+    "lr": "step=ss.sgd(lr={})",
+    "learning_rate": "step=ss.sgd(lr={})",
+    "optimizer": 'step="{}"',
+    "momentum": "step=ss.sgd(momentum={})",
+    "weight_decay": "step=ss.adamw(weight_decay={})",
+    "epochs": "stop=ss.epochs({})",
+    "n_epochs": "stop=ss.epochs({})",
+    "max_epochs": "stop=ss.epochs({})",
+    "patience": "stop=ss.patience({})",
+    "max_steps": "stop=ss.max_steps({})",
+    "batch_size": "repeat=ss.batches({})",
+    "bs": "repeat=ss.batches({})",
+    "hidden": "predict=ss.mlp({})",
+    "model": "predict={!r}",
+    "network": "predict={!r}",
+    "net": "predict={!r}",
+    "init": 'initialize="{}"',
+    "loss_fn": "loss={!r}",
+    "loss_func": "loss={!r}",
+    "criterion": "loss={!r}",
+}
 # a number, or several, where a call was meant
 NUMBERS = {
     "predict": "mlp({})",
@@ -120,6 +144,17 @@ NUMBERS = {
 }
 NUMBER = r"[+-]?(?:\d+\.?\d*|\.\d+)(?:e[+-]?\d+)?"
 OPTIMIZERS = ("sgd", "adam", "adamw", "rmsprop", "adagrad")  # whose lr has to be named
+
+
+def keyword_text(name: str, item: object) -> str | None:
+    """The keyword that is written here for one of other libraries; None where there is none.
+
+    >>> keyword_text("epochs", 5)
+    'stop=ss.epochs(5)'
+    """
+    form = KEYWORDS.get(name)
+    plain = isinstance(item, int | float | str)
+    return None if form is None else form.format(item if plain else "…")
 
 
 def rewrite(step: str, text: str) -> str:

@@ -22,6 +22,7 @@ from dataclasses import dataclass
 from numbers import Integral, Real
 from typing import Any, TypeVar, dataclass_transform
 
+from sevensteps.aliases import OTHER_ARGUMENTS
 from sevensteps.errors import SHELL_WORDS, Error, NotationError, nearest
 
 MAX_LENGTH = 2000  # characters; a recipe's longest honest value is far shorter
@@ -42,10 +43,31 @@ def value(cls: type[T]) -> type[T]:
     printed anyway. Positional arguments print bare, keyword-only ones as `name=value`.
     """
     step_class = dataclass(frozen=True, repr=False, eq=False, init="__init__" not in vars(cls))(cls)
+    step_class.__init__ = _knowing_other_names(step_class.__init__)  # type: ignore[method-assign]
     step_class.__repr__ = _spell  # type: ignore[method-assign]
     step_class.__eq__ = _same  # type: ignore[method-assign]
     step_class.__hash__ = _hash  # type: ignore[method-assign]
     return step_class
+
+
+def _knowing_other_names(init: Callable[..., None]) -> Callable[..., None]:
+    """`init`, which for an argument as other libraries name it says how it is named here."""
+
+    @functools.wraps(init)
+    def renamed(self: Any, *arguments: Any, **keywords: Any) -> None:
+        try:
+            init(self, *arguments, **keywords)
+        except TypeError:
+            known = inspect.signature(type(self)).parameters
+            for name in keywords:
+                here = OTHER_ARGUMENTS.get(name)
+                if here in known and name not in known:
+                    raise NotationError(
+                        f"{type(self).__name__} has no {name!r}; write: {here}="
+                    ) from None
+            raise
+
+    return renamed
 
 
 def _spell(self: Any) -> str:

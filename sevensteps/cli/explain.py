@@ -31,16 +31,14 @@ sevensteps explain last words learning rate
 """
 
 
-class WholeNumbers(click.ParamType):
+def _whole_numbers(context: click.Context, option: click.Parameter, text: str) -> tuple[int, ...]:
     """One whole number or several, such as 0,1,2."""
-
-    name = "N[,N…]"
-
-    def convert(self, value: Any, param: Any, context: Any) -> tuple[int, ...]:
-        try:
-            return tuple(int(number) for number in str(value).split(","))
-        except ValueError:
-            self.fail(f"{value!r} is not a valid number, nor several such as 0,1,2", param, context)
+    try:
+        return tuple(int(number) for number in text.split(","))
+    except ValueError:
+        raise click.BadParameter(
+            f"{text!r} is not a valid number, nor several such as 0,1,2"
+        ) from None
 
 
 def _store(context: click.Context, option: click.Parameter, value: Any) -> None:
@@ -77,8 +75,8 @@ def print_answer(answer: Any, as_json: bool, plot: Path | None) -> None:
 @click.argument("run", metavar="[RUN]", shell_complete=complete_run_or_question)
 @click.pass_context
 def command(context: click.Context, run: str) -> None:
-    """Answer a question about RUN with its own numbers. RUN is a run folder, a name under runs/,
-    or last, the newest; left out, RUN is last.
+    """Answer a question about RUN with its own numbers. RUN is a run folder, a name under runs/ or
+    its end (digits: the newest that ends so), or last, the newest; left out, RUN is last.
 
     Every question has --json, and most have --plot FILE for a picture.
     """
@@ -278,7 +276,8 @@ def _neuron(
 @click.option(
     "--step",
     "places",
-    type=WholeNumbers(),
+    metavar="N[,N…]",
+    callback=_whole_numbers,
     default="0",
     show_default=True,
     help="Which training step, counted from 0; or several, such as 0,1,2, in a table.",

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from sevensteps.cli.book import book_option, with_book
 from sevensteps.cli.options import RecipeOptions, json_option, plot_option, recipe_options
 from sevensteps.cli.output import console, print_commands, print_json, table
 from sevensteps.metrics import LOWER_IS_BETTER
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
 
 EXAMPLES = """\b
 sevensteps race digits --step "sgd(lr=0.01)" --step "sgd(lr=0.1)" --seeds 5
+sevensteps race mnist37 --book --predict "mlp(1)" --predict "mlp(30)" --seeds 3
 sevensteps race mnist37 --initialize "zeros()" --initialize "kaiming_normal()"
 sevensteps race digits --step "sgd(lr=0.1)" --step "sgd(lr=1)" --halve
 sevensteps race --recipe one/recipe.toml --recipe two/recipe.toml --seeds 5
@@ -55,6 +57,7 @@ SIGNIFICANT = 0.05  # of p: below it a difference counts as more than chance
     help="The order of the samples: one for each seed, or one that all share, so that all seeds "
     "are trained together.",
 )
+@book_option()
 @click.option("--halve", is_flag=True, help="Drop the worse half in rounds, at ever later epochs.")
 @click.option(
     "--out",
@@ -87,6 +90,7 @@ def command(
     options: RecipeOptions,
     seeds: int,
     order: Any,
+    book: bool,
     halve: bool,
     out: Path | None,
     watch: float,
@@ -104,7 +108,7 @@ def command(
     from sevensteps.api.race import race
     from sevensteps.view.race_progress import race_view
 
-    recipes = combinations(options, seeds)
+    recipes = combinations(with_book(options) if book else options, seeds)
     with race_view(not as_json, on is not None) as report:
         finished = race(
             recipes,

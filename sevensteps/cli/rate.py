@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from sevensteps.cli.book import book_option, with_book
 from sevensteps.cli.options import RecipeOptions, json_option, plot_option, recipe_options
 from sevensteps.cli.output import console, print_json, status
 from sevensteps.steps import STEPS
@@ -18,15 +19,17 @@ if TYPE_CHECKING:
 EXAMPLES = """\b
 sevensteps rate digits --step "sgd(lr=0.1)"
 sevensteps rate mnist37 --predict "mlp(30)" --step "sgd(lr=0.1, momentum=0.9)"
+sevensteps rate speed --book
 sevensteps rate --recipe runs/NAME/recipe.toml --plot rates.png
 """
 
 
 @click.command("rate", epilog=EXAMPLES)
 @recipe_options("seed", "threads", example="sevensteps rate digits")
+@book_option()
 @plot_option("the search")
 @json_option()
-def command(options: RecipeOptions, plot: Path | None, as_json: bool) -> None:
+def command(options: RecipeOptions, book: bool, plot: Path | None, as_json: bool) -> None:
     """Search for a learning rate: train on DATA at 32 rates from the same start, show which are
     good, and train at the suggested one to be sure of it.
 
@@ -35,6 +38,7 @@ def command(options: RecipeOptions, plot: Path | None, as_json: bool) -> None:
     """
     from sevensteps.api.find_learning_rate import find_learning_rate
 
+    options = with_book(options) if book else options
     recipe = options.recipe()
     with status() as report:
         rates = find_learning_rate(recipe, data_dir=options.data_dir, report=report)

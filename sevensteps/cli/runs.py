@@ -155,8 +155,11 @@ def _recipe(folder: Path) -> dict[str, str]:
 
 def _valid(valid: dict[str, Any] | None) -> str:
     from sevensteps.metrics import LOWER_IS_BETTER, primary
+    from sevensteps.render.text import metric_text
 
     if valid is None:
         return ""
     finite = {name: valid[name] for name in LOWER_IS_BETTER if valid.get(name) is not None}
-    return f"{(name := primary(finite))} {finite[name]:.4f}" if finite else "not finite"
+    return (
+        f"{(name := primary(finite))} {metric_text(name, finite[name])}" if finite else "not finite"
+    )

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import sys
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
+from sevensteps.cli.book import book_option, with_book
 from sevensteps.cli.options import RecipeOptions, json_option, recipe_options, save_every_option
 from sevensteps.cli.output import console, status
 from sevensteps.steps import SETTINGS
@@ -34,11 +34,7 @@ sevensteps train --recipe runs/NAME/recipe.toml
     type=click.Path(path_type=Path),
     help="The run folder. [default: runs/<date>-<name>]",
 )
-@click.option(
-    "--book",
-    is_flag=True,
-    help="Take the steps that fastbook prints for DATA: speed or mnist37.",
-)
+@book_option()
 @click.option(
     "--print",
     "printed",
@@ -113,21 +109,6 @@ def command(
             observers=observers(doctor),
         )
     print_end(run, as_json, group.leads)
-
-
-def with_book(options: RecipeOptions) -> RecipeOptions:
-    """The options, where steps that were left out are those that the book prints for the data."""
-    from sevensteps.explain.why.published import BOOK_RECIPES
-
-    name = (options.data or "").partition("(")[0]
-    if name not in BOOK_RECIPES:
-        raise click.UsageError(
-            f"--book is for {' and '.join(BOOK_RECIPES)}, whose training the book prints"
-        )
-    left_out = {
-        step: text for step, text in BOOK_RECIPES[name].items() if options.values[step] is None
-    }
-    return replace(options, values={**options.values, **left_out})
 
 
 def heal_aloud(recipe: Recipe, observers: Any, as_json: bool, **options: Any) -> Run:

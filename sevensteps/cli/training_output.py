@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import math
 import sys
+from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from sevensteps.cli.next_commands import next_commands, warnings_and_errors
 from sevensteps.cli.output import console, print_commands, print_json, table
-from sevensteps.render.text import metric_text, wrap
+from sevensteps.render.text import count_text, metric_text, wrap
 from sevensteps.training.observer import Observer
 
 if TYPE_CHECKING:
@@ -25,6 +26,8 @@ if TYPE_CHECKING:
 LEARNED, GAP = 0.97, 0.15  # accuracy on training samples, and how much less on others
 FEW = 10  # validation samples
 CURVE = 24  # characters of a curve
+# conditions that cannot both be true of a training, but one may follow from the other
+OPPOSITES = {"learning_rate_too_high": "learning_rate_too_low"}
 COLOURS = {"error": "red", "warning": "yellow", "info": "dim"}
 
 
@@ -182,7 +185,7 @@ def print_result(run: Run) -> None:
     threads += f" ({why})" if (why := summary.reasons.get("threads")) else ""
     screen.print(
         f"\nStopped by {summary.stop.rule}: {summary.stop.reason}. "
-        f"{summary.steps:,} steps in {summary.seconds:.2f} s{rate}, {threads}."
+        f"{count_text(summary.steps, 'step')} in {summary.seconds:.2f} s{rate}, {threads}."
     )
     screen.print(Text.assemble("Saved in ", (str(run.folder), "bold"), "\n"))
     remark = "\n".join(wrap(memorised(run), screen.width, "", ""))
@@ -263,12 +266,21 @@ def healing(run: Run) -> str:
 
 
 def consequences(finding: Finding) -> str:
-    """What a finding explains, gravest first."""
+    """What a finding explains, gravest first; not what says the opposite: where steps are too long
+    and units die of it, the steps that follow are too short.
+    """
     from sevensteps.doctor.finding import SEVERITIES
-    from sevensteps.doctor.report.text import symptom_text
 
-    symptoms = sorted(finding.symptoms, key=lambda f: -SEVERITIES.index(f.severity))
-    return f"It explains: {', '.join(map(symptom_text, symptoms))}"
+    names: dict[str, None] = {}
+
+    def add(symptoms: Iterable[Finding]) -> None:
+        for symptom in sorted(symptoms, key=lambda f: -SEVERITIES.index(f.severity)):
+            names[symptom.condition] = None
+            add(symptom.symptoms)
+
+    add(finding.symptoms)
+    names.pop(OPPOSITES.get(finding.condition, ""), None)
+    return f"It explains: {', '.join(names)}" if names else ""
 
 
 def print_findings(screen: Console, findings: list[Finding], remedies: bool = False) -> None:

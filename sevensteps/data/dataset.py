@@ -21,7 +21,7 @@ from sevensteps.data.table.column_encoding import Encoding
 from sevensteps.task import Task
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Data:
     """What a network is trained and judged on.
 
@@ -48,6 +48,13 @@ class Data:
 
     def __post_init__(self) -> None:
         self.check()
+
+    def __repr__(self) -> str:
+        shape = " × ".join(map(str, self.train.x.shape[1:]))
+        return (
+            f"<Data {self.source}: {len(self.train):,} training and {len(self.valid):,} validation "
+            f"samples, inputs {shape}, {self.task.kind}>"
+        )
 
     def check(self) -> None:
         """Raise `DataError` where a part is empty, a number is not finite, a label unknown or a

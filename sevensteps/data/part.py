@@ -11,7 +11,7 @@ from sevensteps.data.inputs import select_samples
 from sevensteps.data.streaming.streamed_inputs import StreamedInputs
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Part:
     """The samples of one part: inputs `x`, already scaled, and targets `y` as `Task` stores them.
 
@@ -21,6 +21,9 @@ class Part:
 
     x: Float[Tensor, "..."] | StreamedInputs
     y: Shaped[Tensor, "..."]
+
+    def __repr__(self) -> str:
+        return f"<Part: x {tuple(self.x.shape)}, y {tuple(self.y.shape)}>"
 
     def __len__(self) -> int:
         return len(self.x)

@@ -669,6 +669,10 @@ class Case:
                         output = answer
                     loss = self.loss(output, pair[1])
                     loss = loss.mean() if loss.ndim else loss
+                    if not loss.requires_grad:
+                        why = "the loss has no gradient, as behind a step function"
+                        self.not_judged.append(("probe", why))
+                        return None
                     loss.backward()
                 look = Look(self.steps, float(loss.detach()), full=True)
                 layers.measure(look, pair[1])

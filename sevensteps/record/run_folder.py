@@ -102,8 +102,12 @@ def _make(folder: Path, exist_ok: bool) -> Path:
     return folder
 
 
+MOST_NAMED = 3  # runs, in an error
+
+
 def find_run_folder(run: Path | str, file: str = "run.json") -> Path:
-    """The folder of a run: a path, a name under `runs/`, or `last` for the newest there.
+    """The folder of a run: a path, a name under `runs/` or its end (`digits`: the newest that ends
+    so), or `last` for the newest there.
 
     `file` is what it must have: with `"recipe.toml"` it may be a training that has not finished.
     """
@@ -139,11 +143,22 @@ def find_run_folder(run: Path | str, file: str = "run.json") -> Path:
             if file != "run.json"
             else f"{run} holds no finished run: it has no run.json, and no watch.json of watch.save"
         )
-    names = [folder.name for folder in list_runs(file=file)]
-    raise RunError(
-        f"there is no run {cut(str(run))}; "
-        + (nearest(str(run), names) if names else "make one with: sevensteps train digits")
-    )
+    folders = list_runs(file=file)
+    alike = [folder for folder in folders if folder.name.endswith(f"-{run}")]
+    if alike:
+        return alike[-1]
+    names = [folder.name for folder in folders]
+    raise RunError(f"there is no run {cut(str(run))}; {_known_runs(str(run), names)}")
+
+
+def _known_runs(run: str, names: list[str]) -> str:
+    """What to do where there is no such run: the one that is meant, or the newest."""
+    if not names:
+        return "make one with: sevensteps train digits"
+    if len(names) <= MOST_NAMED or "did you mean" in nearest(run, names):
+        return nearest(run, names)
+    newest = ", ".join(reversed(names[-MOST_NAMED:]))
+    return f"the newest are {newest}; to list all: sevensteps runs"
 
 
 def find_diagnosed(run: Path | str) -> Path:

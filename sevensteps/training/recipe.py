@@ -16,7 +16,7 @@ import torch
 from torch import nn
 from torch.utils.data import DataLoader, Dataset
 
-from sevensteps.aliases import NUMBERS, rewrite
+from sevensteps.aliases import NUMBERS, keyword_text, rewrite
 from sevensteps.arguments import number, one_of, whole
 from sevensteps.data import Data, from_loader, to_notation
 from sevensteps.errors import ArgumentError, NotationError, nearest
@@ -312,6 +312,11 @@ def as_recipe(data: Trained, changes: dict[str, Any]) -> Recipe:
             raise ArgumentError(
                 f"train: {of_data[0]} belongs to the data; write: "
                 f'ss.train(ss.data.load("FILE", {of_data[0]}=…))'
+            ) from None
+        meant = {key: text for key, item in changes.items() if (text := keyword_text(key, item))}
+        if meant:
+            raise ArgumentError(
+                f"train: there is no {next(iter(meant))!r}; write: {', '.join(meant.values())}"
             ) from None
         raise ArgumentError(
             f"train: {str(failure).removeprefix('Recipe.__init__() ')}; the steps are initialize, "

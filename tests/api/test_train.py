@@ -112,6 +112,23 @@ def test_an_unknown_keyword_is_named() -> None:
         ss.train(ss.Recipe("digits"), stp="epochs(1)")
 
 
+@pytest.mark.parametrize(
+    ("keywords", "message"),
+    [
+        ({"lr": 0.1}, "train: there is no 'lr'; write: step=ss.sgd(lr=0.1)"),
+        (
+            {"epochs": 3, "batch_size": 64},
+            "train: there is no 'epochs'; write: stop=ss.epochs(3), repeat=ss.batches(64)",
+        ),
+        ({"model": "mlp"}, "train: there is no 'model'; write: predict='mlp'"),
+    ],
+)
+def test_a_keyword_of_other_libraries_is_translated(keywords: Any, message: str) -> None:
+    with pytest.raises(ArgumentError) as caught:
+        ss.train("xor", **keywords)
+    assert str(caught.value) == message
+
+
 def test_what_is_refused_while_parameters_are_set_leaves_no_folder(tmp_path: Path) -> None:
     with pytest.raises(ArgumentError) as caught:
         ss.train("digits", predict="mlp(3)", initialize="pixel_frequency()", out="mine")

@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+import sevensteps as ss
 from tests.cli.conftest import CommandResult
 
 RACE = ("race", "iris", "--predict", "mlp(4)", "--stop", "epochs(4)", "--threads", "1")
@@ -92,6 +93,19 @@ def test_recipes_from_files_race_with_what_options_add(
         "mlp(3)",
         "linear()",
     }
+
+
+def test_the_book_s_steps_stand_where_none_is_named(
+    sevensteps: Callable[..., CommandResult],
+) -> None:
+    result = sevensteps(
+        "race", "speed", "--book", "--predict", "polynomial(1)", "--predict", "polynomial(2)",
+        "--out", "raced",
+    )  # fmt: skip
+    assert result.code == 0
+    recipe = ss.Recipe.from_toml(Path("raced/1/recipe.toml"))
+    assert repr(recipe.step) == "sgd(lr=1e-05)"
+    assert repr(recipe.stop) == "epochs(10)"
 
 
 def test_halving_and_a_shared_order(sevensteps: Callable[..., CommandResult]) -> None:

@@ -73,6 +73,14 @@ def test_one_screen_and_a_command_that_trains_with_it(sevensteps: Command) -> No
     assert json.loads(after.out.splitlines()[-1])["recipe"]["step"] == repr(rates.recipe.step)
 
 
+def test_the_book_s_training(sevensteps: Command) -> None:
+    result = sevensteps("rate", "speed", "--book")
+    assert result.code == 0
+    assert "the learning rate is not the cause" in " ".join(result.out.split())
+    assert '--predict "polynomial()"' in result.out
+    assert "for speed and mnist37" in sevensteps("rate", "xor", "--book").err
+
+
 def test_json_is_the_answer_alone(sevensteps: Command) -> None:
     result = sevensteps("rate", *SHORT, "--json")
     (line,) = result.out.splitlines()

@@ -70,6 +70,15 @@ def test_a_name_is_never_cut(
     assert len(line) <= max(80, width)
 
 
+def test_a_huge_number_takes_no_more_room_than_others(sevensteps: Command) -> None:
+    train_run("diverged", 10)
+    file = Path("runs/diverged/run.json")
+    summary = json.loads(file.read_text())
+    summary["metrics"]["valid"] = {"loss": 1e37, "r2": -1.62e37}
+    file.write_text(json.dumps(summary))
+    assert "r2 -1.62e+37" in sevensteps("runs").lines[1]
+
+
 def test_runs_somewhere_else(sevensteps: Command) -> None:
     train_run("../elsewhere/mine", 10)
     assert [

@@ -139,3 +139,14 @@ def test_training_samples_that_were_memorised_are_named() -> None:
     assert memorised(run).startswith("It memorised its training samples: accuracy 1.0000 on them, ")
     well = ss.train("iris", predict="mlp(8)", stop="epochs(20)", out=False, progress=False)
     assert memorised(well) == ""
+
+
+def test_what_a_finding_explains_says_nothing_that_contradicts_it(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    short = Finding("learning_rate_too_low", "step", "warning", 0.5, "Short.", [], [])
+    under = Finding("underfitting", "stop", "info", 0.3, "Under.", [], [])
+    dead = Finding("dead_units", "predict", "error", 0.8, "Dead.", [], [], symptoms=[short, under])
+    long = Finding("learning_rate_too_high", "step", "error", 0.9, "Long.", [], [], symptoms=[dead])
+    print_findings(console(), [long])
+    assert "It explains: dead_units, underfitting" in capsys.readouterr().out

@@ -7,7 +7,7 @@ import dataclasses
 import pytest
 import torch
 
-from sevensteps.data import Data, Part
+from sevensteps.data import Data, Part, load
 from sevensteps.data.scaling import identity_scaling
 from sevensteps.errors import DataError
 from sevensteps.task import Task
@@ -24,6 +24,14 @@ def small(x: torch.Tensor | None = None, y: torch.Tensor | None = None) -> Data:
 def test_the_same_numbers_have_the_same_digest() -> None:
     assert small().digest == small().digest
     assert dataclasses.replace(small(), source="other", about="other").digest == small().digest
+
+
+def test_data_show_themselves_in_a_line() -> None:
+    data = load("digits")
+    assert repr(data) == (
+        "<Data digits: 1,438 training and 359 validation samples, inputs 1 × 8 × 8, multiclass>"
+    )
+    assert repr(data.valid) == "<Part: x (359, 1, 8, 8), y (359,)>"
 
 
 def test_any_other_number_and_another_order_have_another_digest() -> None:

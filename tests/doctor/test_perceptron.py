@@ -29,6 +29,12 @@ def test_what_no_line_separates_is_too_small_at_any_rate(data: str, lr: float) -
     assert "learning_rate_too_high" not in [f.condition for f in run.findings]
 
 
+def test_a_step_without_a_slope_is_no_failure() -> None:
+    run = ss.train("xor", predict='neuron("step")', out=False, progress=False)
+    reasons = dict(ss.diagnose(run).not_judged)
+    assert reasons["probe"] == "the loss has no gradient, as behind a step function"
+
+
 @pytest.mark.parametrize("seed", range(5))
 @pytest.mark.sampled(2)
 def test_a_line_at_chance_on_what_no_line_separates_was_not_stopped_early(seed: int) -> None:

@@ -175,6 +175,26 @@ def test_the_nearest_run_is_named() -> None:
     )
 
 
+def test_the_end_of_a_name_is_the_newest_that_ends_so() -> None:
+    made("20260101-120000-digits", 1)
+    newest = made("20260101-130000-digits", 2)
+    made("20260101-140000-xor", 3)
+    assert find_run_folder("digits") == newest
+    with pytest.raises(RunError, match="there is no run igits; known: "):
+        find_run_folder("igits")
+
+
+def test_of_many_runs_the_newest_are_named() -> None:
+    for hour in range(10, 20):
+        made(f"20260101-{hour}0000-xor", hour)
+    with pytest.raises(RunError) as caught:
+        find_run_folder("mine")
+    assert str(caught.value) == (
+        "there is no run mine; the newest are 20260101-190000-xor, 20260101-180000-xor, "
+        "20260101-170000-xor; to list all: sevensteps runs"
+    )
+
+
 # -- files, whole or not at all --------------------------------------------------------------------
 
 

@@ -74,6 +74,13 @@ def flat(parts: list[Tensor]) -> Tensor:
 # -- optimizers ------------------------------------------------------------------------------------
 
 
+def test_an_argument_of_other_libraries_is_translated() -> None:
+    with pytest.raises(NotationError, match=r"^sgd has no 'learning_rate'; write: lr=$"):
+        step.sgd(learning_rate=0.1)  # type: ignore[call-arg]
+    with pytest.raises(TypeError, match="unexpected keyword argument 'nonsense'"):
+        step.sgd(nonsense=0.1)  # type: ignore[call-arg]
+
+
 def test_every_optimizer_and_schedule_has_an_oracle() -> None:
     assert {type(made) for made, _ in ORACLES.values()} == set(OPTIMIZERS)
     assert {type(made) for made, _ in SCHEDULED} == set(SCHEDULES)

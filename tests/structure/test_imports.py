@@ -32,8 +32,8 @@ FLOORS = (
     "head",
     "task",
     "seeds",
-    "aliases",
     "notation",
+    "aliases",
     "arguments",
     "errors",
 )

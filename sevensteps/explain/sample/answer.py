@@ -106,7 +106,7 @@ class Sample(Explanation):
         if self.right is not None:
             verdict = ", which is right" if self.right else ", which is wrong"
         return (
-            f"Sample {self.index:,} of {self.part}: {answer_text(self.truth)}, answered "
+            f"Sample {self.index} of {self.part}: {answer_text(self.truth)}, answered "
             f"{answer_text(self.answer)}{verdict}"
         )
 

@@ -167,7 +167,7 @@ def render_samples(samples: Samples, width: int) -> str:
     for row in samples.ranked:
         cells.append(
             [
-                f"{row.index:,}",
+                f"{row.index}",  # to be typed: 1,408 would be two samples
                 answer_text(row.truth)[:most],
                 answer_text(row.answer)[:most],
                 number_text(row.loss),

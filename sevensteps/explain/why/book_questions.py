@@ -21,6 +21,7 @@ from sevensteps.steps.loss import mean_squared_error
 from sevensteps.steps.predict import linear, mlp, polynomial
 from sevensteps.steps.step import sgd
 
+BOOK_WIDTH = 30  # hidden units of the network of the book
 BOOK_BATCH = 256  # samples of a validation batch of the book
 ILL_CONDITIONED = 100  # a condition number above it makes plain gradient descent slow
 
@@ -113,9 +114,9 @@ def _proving_race(run: RunNumbers, entry: Published) -> str:
 
 
 def widths(run: RunNumbers) -> Iterator[Question]:
-    """Why 30 and not 1?"""
+    """Why 30 and not 1? Or of a network with a single one: is it enough?"""
     predict = run.subject.recipe.predict
-    if not isinstance(predict, mlp) or len(predict.widths) != 1 or predict.widths[0] < 2:
+    if not isinstance(predict, mlp) or len(predict.widths) != 1:
         return
     width, inputs, outputs = predict.widths[0], run.sample_input[0].numel(), run.subject.output.size
     each = inputs + 1 + outputs
@@ -133,19 +134,24 @@ def widths(run: RunNumbers) -> Iterator[Question]:
         )
     if predict.activation == "relu":
         answer += "A single ReLU may also be dead from the start, and then nothing is left. "
-    one = mlp(
-        1, activation=predict.activation, dropout=predict.dropout, batch_norm=predict.batch_norm
+    other = mlp(
+        1 if width > 1 else BOOK_WIDTH,
+        activation=predict.activation,
+        dropout=predict.dropout,
+        batch_norm=predict.batch_norm,
     )
+    few, many = sorted((predict, other), key=lambda network: network.widths)
     yield Question(
-        f"Why {width} hidden units and not 1?",
-        f"{answer}Yours came to {run.metric} {number_text(run.score)}; the race shows what 1 does.",
+        f"Why {width} hidden units and not 1?" if width > 1 else "Is 1 hidden unit enough?",
+        f"{answer}Yours came to {run.metric} {number_text(run.score)}; the race shows what "
+        f"{other.widths[0]} {'does' if width > 1 else 'do'}.",
         recipe_command(
             "race",
             run.subject,
             "--predict",
-            repr(one),
+            repr(few),
             "--predict",
-            repr(predict),
+            repr(many),
             "--seeds",
             "5",
         ),
@@ -438,6 +444,8 @@ def _dead_units(run: RunNumbers) -> str:
     if run.dead_units is None:
         return ""
     dead, units, name = run.dead_units
+    if units == 1:
+        return f"; the only unit of {name} is {'dead' if dead else 'not'}"
     count = "none is" if not dead else "one is" if dead == 1 else f"{dead} are"
     return f"; of the {count_text(units, 'unit')} of {name}, {count}"
 
@@ -466,16 +474,18 @@ def bias(run: RunNumbers) -> Iterator[Question]:
     if not run.linear_passes or run.linear_passes[0][1].bias is None:
         return
     name, module, _, _ = run.linear_passes[0]
-    first = float(module.bias[0].detach())
+    first, units, inputs = float(module.bias[0].detach()), module.out_features, module.in_features
+    biases = "one bias" if units == 1 else f"one bias for each of its {units:,} units"
+    whole = (
+        "its input times its weight"
+        if inputs == 1
+        else f"the weighted sum of all {inputs:,} inputs"
+    )
     yield Question(
         "Is the bias added to the input, or to each number of it?",
-        f"To neither: {name} has one bias for each of its "
-        f"{count_text(module.out_features, 'unit')}, "
-        "added to the weighted sum of "
-        f"all {module.in_features:,} inputs, and the same for each of the {run.batch_size:,} "
-        "samples "
-        "of a batch. That of unit 0 is "
-        f"{number_text(first)}.",
+        f"To neither: {name} has {biases}, added to {whole}, and the same for each of the "
+        f"{run.batch_size:,} samples of a batch. "
+        f"{'It' if units == 1 else 'That of unit 0'} is {number_text(first)}.",
         explain_command(run.subject, "shapes"),
         "bias",
         25,

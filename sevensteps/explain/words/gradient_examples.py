@@ -10,6 +10,8 @@ import torch
 from torch import Tensor, nn
 
 from sevensteps.engine.activations import activation_of
+from sevensteps.errors import Error
+from sevensteps.explain.gradient.backward import backward
 from sevensteps.explain.run_numbers import RunNumbers
 from sevensteps.explain.words.examples import NOTHING_TRAINED, Example, example_of, no_example
 from sevensteps.render.text import number_text
@@ -69,13 +71,33 @@ def _vanishing_gradient(run: RunNumbers) -> Example:
         )
     (first, early), *_, (last, late) = relative.items()
     ratio = early / late if late else math.inf
+    layer, left = _lost_on_its_way(run)
+    lost = (
+        f"at the end {layer} hands back only {number_text(left, 2)} of the gradient of validation "
+        "sample 0; "
+        if left < SHRUNK
+        else ""
+    )
     start = "shrinks" if ratio < SHRUNK else "does not shrink"
     return Example(
-        f"{_diagnosis(run, 'vanishing_gradient')}; at the first step it {start} on its way back: "
-        f"the gradient of {first} is {number_text(early, 3)} times as long as its weights, that of "
-        f"{last} {number_text(late, 3)} times, {number_text(ratio, 3)} to 1",
-        {"first": early, "last": late, "ratio": ratio},
+        f"{_diagnosis(run, 'vanishing_gradient')}; {lost}at the first step it {start} on its way "
+        f"back: the gradient of {first} is {number_text(early, 3)} times as long as its weights, "
+        f"that of {last} {number_text(late, 3)} times, {number_text(ratio, 3)} to 1",
+        {"first": early, "last": late, "ratio": ratio, "layer": layer, "left": left},
     )
+
+
+def _lost_on_its_way(run: RunNumbers) -> tuple[str, float]:
+    """The layer that hands back the smallest share of validation sample 0's gradient, and that
+    share; 1 where the gradient cannot be followed.
+    """
+    try:
+        layers = backward(run.subject, 0).layers
+    except Error:
+        return "", 1.0
+    shares = [(layer.factor, layer.name) for layer in layers if layer.factor is not None]
+    share, name = min(shares, default=(1.0, ""))
+    return name, share
 
 
 @example_of("exploding gradient")
@@ -188,9 +210,14 @@ def _symmetry(run: RunNumbers) -> Example:
             rows = parameter.detach().flatten(1)
             different = len(torch.unique(rows, dim=0))
             apart = float((rows[0] - rows[1]).double().norm())
+            alike = (
+                f"all {len(rows)} units of {name} are the same at the end"
+                if different == 1
+                else f"{different} of the {len(rows)} units of {name} differ at the end; units 0 "
+                f"and 1 are {number_text(apart)} apart"
+            )
             return Example(
-                f"{different} of the {len(rows)} units of {name} differ at the end; units 0 and 1 "
-                f"are {number_text(apart)} apart",
+                alike,
                 {"layer": name, "units": len(rows), "different": different, "apart": apart},
             )
     return no_example("no layer has two units")

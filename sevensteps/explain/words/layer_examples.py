@@ -193,7 +193,8 @@ def _broadcasting(run: RunNumbers) -> Example:
     units, samples = module.out_features, run.batch_size
     return Example(
         f"in {name} the bias {shape_text([units])} is added to {shape_text([samples, units])}: "
-        f"the same {units} numbers to each of the {samples:,} samples of a batch",
+        f"the same {'number' if units == 1 else f'{units} numbers'} to each of the {samples:,} "
+        "samples of a batch",
         {"layer": name, "bias": [units], "output": [samples, units]},
     )
 

@@ -17,6 +17,15 @@ from sevensteps.cli import main
 from tests.explain.why.questions import SHORT, asked, steps_of, trained
 
 
+def test_of_a_single_hidden_unit_it_is_asked_whether_it_is_enough() -> None:
+    run = ss.train("digits", predict="mlp(1)", stop="epochs(1)", threads=1, out=False, watch=0)
+    questions = {question.topic: question for question in run.explain.why().questions}
+    assert questions["widths"].question == "Is 1 hidden unit enough?"
+    assert '--predict "mlp(1)" --predict "mlp(30)"' in " ".join(
+        questions["widths"].command.replace("\\\n", "").split()
+    )
+
+
 def test_the_commands_as_they_are_printed_are_those_of_the_answer(tmp_path: Path) -> None:
     found = trained(predict="mlp(12)", out=tmp_path / "run").explain.why()
     lines = str(found).splitlines()

@@ -42,9 +42,21 @@ def test_dead_inputs_and_dead_units_are_counted() -> None:
 
 
 def test_units_that_start_the_same_stay_the_same() -> None:
-    found = numbers(trained(initialize="zeros()"), "symmetry")
+    twins = trained(initialize="zeros()")
+    found = numbers(twins, "symmetry")
+    text = " ".join(str(twins.explain.words("symmetry")).split())
+    assert "all 12 units of layer1.weight are the same at the end" in text
     assert (found["units"], found["different"], found["apart"]) == (12, 1, 0)
     assert numbers(trained(), "symmetry")["different"] == 12
+
+
+def test_a_gradient_that_vanishes_at_saturated_units_is_followed() -> None:
+    run = trained(predict="mlp(12, 12, activation='tanh')", initialize="normal(5)")
+    found = numbers(run, "vanishing gradient")
+    factors = {layer.name: layer.factor for layer in run.explain.gradient(0).layers}
+    assert factors[found["layer"]] == found["left"] < 0.1
+    text = " ".join(str(run.explain.words("vanishing gradient")).split())
+    assert f"{found['layer']} hands back only" in text
 
 
 def test_saturation_counts_flat_slopes() -> None:

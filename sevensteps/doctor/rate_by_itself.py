@@ -75,7 +75,8 @@ def first_update_from_usual_weights(case: Case) -> float:
     for layer, name in weight_layers(case):
         facts = case.facts.parameters[name]
         times[layer.name] = max(facts.length / math.sqrt(facts.shape[0]) / USUAL, 1.0)
-    together, adaptive = math.prod(times.values()), optimizer_name(case) in ADAPTIVE
+    together = max(math.prod(times.values()), _growth(case))
+    adaptive = optimizer_name(case) in ADAPTIVE
     loss, ignorant = first_loss(case), case.baseline_loss
     error = (
         math.sqrt(max(loss / ignorant, 1.0))
@@ -91,6 +92,17 @@ def first_update_from_usual_weights(case: Case) -> float:
         others = 1.0 if adaptive else together / times[layer.name] * error
         updates.append(size / old * times[layer.name] / others)
     return max(updates, default=math.nan)
+
+
+def _growth(case: Case) -> float:
+    """How many times as large as inputs of size 1 the answers of the first look are: what rows of
+    one sign add up to is more than their lengths show. 1 where it is not known.
+    """
+    output, x = case.looks[0].output, case.observation.x
+    if output is None or x is None or not (x.is_floating_point() and output.is_floating_point()):
+        return 1.0
+    sizes = [float(t.double().square().mean().sqrt()) for t in (output, x)]
+    return sizes[0] / max(sizes[1], 1.0) if all(map(math.isfinite, sizes)) else 1.0
 
 
 def apart_from(case: Case, jump: float) -> list[str]:

@@ -26,6 +26,7 @@ MAX_ROWS = 512
 # share of an activation's range from its end where it counts as saturated: a sigmoid's derivative
 # is below .01 there
 SATURATION_MARGIN = 0.01
+ROUNDING = 1e-6  # of their products, within which rows are equal
 
 
 def measure_signals(
@@ -201,15 +202,16 @@ def _sparse_row_norms(gradient: Tensor) -> Tensor:
 
 
 def count_distinct_rows(rows: Tensor) -> int:
-    """How many rows of a matrix [U, F] differ: by their product with one fixed irregular vector,
-    then exactly where two of these agree.
+    """How many rows of a matrix [U, F] differ by more than rounding: by their products with two
+    fixed irregular vectors, both of which are alike for rows that are.
     """
-    probe = torch.sin(
-        torch.arange(1, rows.shape[1] + 1, device=rows.device, dtype=torch.float64)
-    ).to(rows.dtype)
-    if len(torch.unique(rows @ probe)) == len(rows):
-        return len(rows)
-    return len(torch.unique(rows, dim=0))
+    places = torch.arange(1, rows.shape[1] + 1, device=rows.device, dtype=torch.float64)
+    probes = torch.stack([torch.sin(places), torch.cos(places.square())], 1)
+    products = rows @ probes.to(rows.dtype)
+    products = products[products[:, 0].argsort()].double()
+    apart = (products[1:] - products[:-1]).abs()
+    size = products.abs().amax(0).clamp_min(1e-300)
+    return 1 + int((~(apart <= ROUNDING * size)).any(1).sum())  # what is no number is alike to none
 
 
 def effective_rank(y: Tensor) -> Tensor:

@@ -18,22 +18,32 @@ def conditions(
     optimizer: str = "AdamW",
     dtype: torch.dtype = torch.float32,
     weights: float = 1.0,
+    activation: type[nn.Module] = nn.ReLU,
+    bias: float = 0.0,
+    halved_from: int | None = None,
     **settings: object,
 ) -> list[str]:
-    """The warnings about codes [B, 4] that are alike for two noisy views of a sample."""
+    """The warnings about codes [B, 4] that are alike for two noisy views of a sample.
+
+    `bias` is added to that of the first layer; the rate is halved in each step after `halved_from`.
+    """
     torch.manual_seed(0)
     latent = torch.randn(256, 4)
     x = latent @ torch.randn(4, 16)
-    model = nn.Sequential(nn.Linear(16, 32), nn.ReLU(), nn.Linear(32, 32), nn.ReLU())
-    model.extend([nn.Linear(32, 32), nn.ReLU(), nn.Linear(32, 4)]).to(dtype)
+    model = nn.Sequential(nn.Linear(16, 32), activation(), nn.Linear(32, 32), activation())
+    model.extend([nn.Linear(32, 32), activation(), nn.Linear(32, 4)]).to(dtype)
     with torch.no_grad():
+        model[0].bias.add_(bias)
         for name, parameter in model.named_parameters():
             parameter.mul_(weights if "weight" in name else 1.0)
     steps: torch.optim.Optimizer = getattr(torch.optim, optimizer)(
         model.parameters(), **{"lr": 3e-3, **settings}
     )
+    batches = [part for _ in range(16) for part in torch.randperm(256).split(32)]
     with ss.watch(model, steps) as watch:
-        for rows in (part for _ in range(16) for part in torch.randperm(256).split(32)):
+        for step, rows in enumerate(batches):
+            if halved_from is not None and step > halved_from:
+                steps.param_groups[0]["lr"] /= 2
             views = (x[rows] + 0.1 * torch.randn(32, 16) for _ in range(2))
             codes = [code(model, scale * view + offset, dtype) for view in views]
             a, b = (F.normalize(c, dim=1) for c in codes)
@@ -74,6 +84,41 @@ def test_an_epsilon_beside_which_no_gradient_counts() -> None:
 )
 def test_weights_of_another_size(weights: float, cause: str) -> None:
     assert cause in conditions(weights=weights)
+
+
+def test_a_layer_that_is_off_as_a_whole() -> None:
+    assert "dead_units" in conditions(bias=-50.0)
+    assert "dead_units" not in conditions(bias=-0.5)
+
+
+def test_units_at_the_flat_ends_from_the_start() -> None:
+    assert "saturated_units" in conditions(activation=nn.Tanh, bias=-50.0)
+    assert "saturated_units" in conditions(activation=nn.Tanh, weights=30.0, lr=0.03)
+    assert "saturated_units" not in conditions(activation=nn.Tanh, weights=2.0)
+
+
+@pytest.mark.parametrize(("step", "named"), [(2, True), (100, False)])
+def test_a_schedule_that_goes_to_nothing_at_once(step: int, named: bool) -> None:
+    assert ("schedule_collapsed" in conditions(lr=1e-3, halved_from=step)) is named
+
+
+@pytest.mark.parametrize(("lr", "named"), [(3.0, True), (0.01, False)])
+def test_steps_that_are_longer_than_the_weights(lr: float, named: bool) -> None:
+    """Of two samples the one with the larger sum is the better."""
+    torch.manual_seed(0)
+    model = nn.Sequential(nn.Linear(6, 32), nn.ReLU(), nn.Linear(32, 1))
+    optimizer = torch.optim.Adam(model.parameters(), lr)
+    with ss.watch(model, optimizer) as watch:
+        for _ in range(150):
+            a, b = torch.randn(2, 50, 6)
+            better = (a.sum(1) - b.sum(1)).sign()
+            loss = F.margin_ranking_loss(model(a)[:, 0], model(b)[:, 0], better, margin=0.5)
+            optimizer.zero_grad()
+            loss.backward()
+            optimizer.step()
+            watch.step(loss)
+    names = [f.condition for f in watch.diagnose().findings]
+    assert ("learning_rate_too_high" in names) is named
 
 
 @pytest.mark.parametrize(

@@ -17,6 +17,7 @@ from torch import Tensor
 
 from sevensteps.doctor.case import Case
 from sevensteps.doctor.finding import Finding, Measure, Remedy
+from sevensteps.doctor.gradient_use import known_to_learn
 from sevensteps.doctor.measures import (
     change_activation,
     change_to_mlp,
@@ -61,9 +62,7 @@ def examine(case: Case) -> Finding | None:
         return None
     closing = output_activation(case)
     at_output = closing is not None and closing.name == name
-    if share < (0.05 if at_output else LARGE) or learned_enough(
-        case, 0.7 if share == 1 or at_output else 0.4
-    ):
+    if share < (0.05 if at_output else LARGE) or _learns(case, share, at_output):
         if share > 0.05:
             case.ruled_out.append(
                 (
@@ -149,6 +148,15 @@ def examine(case: Case) -> Finding | None:
         },
         onset,
     )
+
+
+def _learns(case: Case, share: float, at_output: bool) -> bool:
+    """Whether the network learns all the same. Of a loss that says nothing it is taken for granted,
+    but not behind a layer that is off as a whole.
+    """
+    if share == 1 and not at_output:
+        return known_to_learn(case, 0.7)
+    return learned_enough(case, 0.7 if share == 1 or at_output else 0.4)
 
 
 def _few_samples(case: Case) -> bool:

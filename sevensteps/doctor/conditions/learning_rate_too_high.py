@@ -21,7 +21,9 @@ import statistics
 
 from sevensteps.doctor.case import Case
 from sevensteps.doctor.collapse import collapse_under_long_steps
+from sevensteps.doctor.falling_scores import score_rises
 from sevensteps.doctor.finding import Finding, Measure, Remedy
+from sevensteps.doctor.gradient_use import known_to_learn
 from sevensteps.doctor.measures import (
     ADAPTIVE,
     final_loss,
@@ -65,6 +67,7 @@ LONG, SOMEWHAT = 0.1, 1.3  # |Δw| / |w| of a step, and times the first loss, wh
 ALIVE, DEAD = 0.1, 0.9  # share of a layer's units that are off at its start, and at its end
 STRIDE = 0.005  # of their length that weights move at least in a step that can make the loss rise
 ROSE = 1.5  # times the first loss
+THROWN = 10.0  # times it, of a loss of which nothing else is known
 # |Δw| / |w| of the first step of Adam and its like, before it is taken; the largest of a healthy
 # training was 10
 LEAP = 20.0
@@ -85,7 +88,11 @@ def examine(case: Case) -> Finding | None:
         return None
     if case.before_training:
         return _foreseen(case)
-    if not case.lr or not case.looks or case.steps < 2 or learned_enough(case, 0.85):
+    if not case.lr or not case.looks or case.steps < 2:
+        return None
+    if known_to_learn(case, 0.85) and not _holds_nowhere(case):
+        return None
+    if learned_enough(case, 0.85) and not _thrown_far_off(case):
         return None
     first, end = _start(case), final_loss(case)
     step, jump, layer = largest_early_update(case)
@@ -219,6 +226,24 @@ def _layer_died(case: Case) -> bool:
     )
     hidden = [layer.name for layer in case.layers("activation") if layer.activation == "relu"]
     return any(first.get(name, 1.0) < ALIVE and last.get(name, 0.0) > DEAD for name in hidden)
+
+
+def _holds_nowhere(case: Case) -> bool:
+    """Whether what was learned is worth nothing on the validation data."""
+    valid, least = case.scores.get("valid"), case.baseline_score
+    return valid is not None and least is not None and valid <= least
+
+
+def _thrown_far_off(case: Case) -> bool:
+    """Whether, of a loss that says nothing of what was learned, the first steps were longer than
+    the weights themselves and threw it far above its start: what it came from since, it had not
+    begun with.
+    """
+    if case.several or case.bootstrapped or score_rises(case):
+        return False
+    first, (_, jump, _) = abs(_start(case)), largest_early_update(case)
+    early = [v for s, v in case.losses if s <= max(EARLY, case.steps // 10) and math.isfinite(v)]
+    return jump > 2 * JUMP and max(early, default=0.0) > THROWN * first > 0
 
 
 def _start(case: Case) -> float:

@@ -191,7 +191,7 @@ def _warm_up(case: Case) -> Finding | None:
         return None  # a factor of the schedule's own formula, not a rate
     rises = all(b > a for (_, a), (_, b) in pairwise(rates))
     last = rates[-1][1]
-    if not rises or not 0 < last < WARM * full or _has_learned(case, 0.8):
+    if not rises or not 0 < last < WARM * full or known_to_learn(case, 0.8):
         return None
     if scheduled is None and rates[-1][0] < LAST * case.steps:
         return None  # it came to an end, at a rate that is the loop's own

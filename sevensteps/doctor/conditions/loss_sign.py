@@ -80,6 +80,7 @@ LEARNED = 0.5  # of the first loss, that the error of turned outputs ends below
 DRIVEN, FURTHER_OFF = 0.98, 2.0  # share of the numbers, in all looks, and growth of their distance
 FALLEN = 0.8  # of the first loss, that the last one is below
 ROUND = -0.6  # mean cosine of answers and targets at the end, and by how much it fell
+OF_SCORES = ("cross_entropy", "binary_cross_entropy_with_logits")
 WEIGHED = ("Mul", "MaskMul", "SignedMul")
 
 
@@ -440,14 +441,18 @@ def _least_is_answer(case: Case) -> bool:
     of them is the answer, as of times or of distances.
     """
     paths = [
-        [operation.name for operation in term.operations]
+        (term.name, [operation.name for operation in term.operations])
         for look in case.looks[:8]
         for term in look.loss_terms
         if term.name in ERROR_LOSSES and term.target in DATA
     ]
-    turned = bool(paths) and all(sum(map(path.count, ("Neg", "Rsub"))) % 2 for path in paths)
-    maximized = _is_maximized(case)
-    return turned and not maximized and final_loss(case) < LEARNED * first_loss(case)
+    turned = bool(paths) and all(sum(map(path.count, ("Neg", "Rsub"))) % 2 for _, path in paths)
+    if not turned or _is_maximized(case):
+        return False
+    negated = any((term.factor or 0.0) < 0 for look in case.looks[:8] for term in look.loss_terms)
+    if all(name in OF_SCORES for name, _ in paths) and not negated:
+        return True  # a softmax of the outputs with a minus learns as one of the outputs
+    return 0 <= final_loss(case) < LEARNED * first_loss(case)
 
 
 def _wrong_way(case: Case) -> Finding | None:
@@ -518,8 +523,11 @@ def _wrong(case: Case) -> float | None:
             and int(target.min()) >= 0
             and int(target.max()) < output.shape[1]
         ):
+            # not only pushed down, as by a penalty of all or where another class is the target, but
+            # more than any other
             at = gradient.gather(1, target.long()[:, None])[:, 0]
-            return float((at > 0).double().mean()) if bool(at.any()) else None
+            wrong = (at > 0) & (at >= gradient.amax(1))
+            return float(wrong.double().mean()) if bool(at.any()) else None
         if (
             target.shape == output.shape
             and target.is_floating_point()
@@ -530,7 +538,7 @@ def _wrong(case: Case) -> float | None:
 
 
 def _is_negated(case: Case) -> bool:
-    """Whether the loss is no more than a function of errors with a minus, of whatever part of the
+    """Whether the loss is no more than functions of errors with a minus, of whatever part of the
     outputs: in networks that play against each other one may be meant to err.
     """
     terms = [look.loss_terms for look in case.looks[:3] if look.loss_terms]
@@ -538,16 +546,13 @@ def _is_negated(case: Case) -> bool:
         bool(terms)
         and not case.several
         and all(
-            len(of_look) == 1
+            term.factor is not None
+            and term.factor < 0
             and (
-                of_look[0].name in OTHER_LOSSES
-                or (
-                    of_look[0].name in ERROR_LOSSES
-                    and of_look[0].target in (*DATA, "network", "output")
-                )
+                term.name in OTHER_LOSSES
+                or (term.name in ERROR_LOSSES and term.target in (*DATA, "network", "output"))
             )
-            and of_look[0].factor is not None
-            and of_look[0].factor < 0
             for of_look in terms
+            for term in of_look
         )
     )

@@ -40,6 +40,7 @@ EXPLAINS = (
     "learning_rate_too_low",
     "schedule_collapsed",
     "saturated_units",
+    "signal_vanishes",  # measured between samples of one kind
 )
 MIXED = 0.6  # entropy within a batch against that of all; random batches of 16 have above .9
 ROWS, GOES_ON = 5000, 0.5  # rows whose steps are measured, against 1 of rows in any order
@@ -65,7 +66,7 @@ def examine(case: Case) -> Finding | None:
     if case.task in ("binary", "multiclass") and case.labels is not None:
         whole = _entropy(case.labels)
         within = sum(_entropy(class_indices(t)) for t in targets) / len(targets)
-        if whole < 0.2 or within > MIXED * whole:
+        if whole < 0.2 or within > MIXED * whole or _drawn_alike(case, targets, within):
             return None
         measure = Measure(
             "entropy of the classes within a batch",
@@ -120,6 +121,14 @@ def _is_judged(case: Case) -> bool:
     """
     classes = case.task in ("binary", "multiclass")
     return case.loss_is_error or (classes and in_order(case) is True)
+
+
+def _drawn_alike(case: Case, targets: list[Tensor], within: float) -> bool:
+    """Whether all batches are of the same few kinds: not their order, but what is drawn for them
+    leaves out the others.
+    """
+    fed = _entropy(class_indices(torch.cat(targets)))
+    return within > MIXED * fed > 0 and in_order(case) is False
 
 
 def _is_series(case: Case) -> bool:

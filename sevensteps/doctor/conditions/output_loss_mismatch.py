@@ -60,6 +60,7 @@ EXPLAINS = (
     "does_not_learn",
     "input_not_used",
     "samples_mixed",
+    "representation_collapsed",
 )
 # losses that read the last axis, or that of the channels, as classes
 OF_CLASSES = ("cross_entropy", "nll_loss", "kl_div", "binary_cross_entropy")
@@ -83,6 +84,8 @@ def examine(case: Case) -> Finding | None:
         or _by_operations(case)
         or _clipped(case)
     )
+    if _lowers_chance(case):
+        return None
     if finding is not None and _without_logarithm(case) and learned_enough(case, LEARNED):
         finding.severity = "info"
     return finding
@@ -93,6 +96,13 @@ def _without_logarithm(case: Case) -> bool:
     answers, too, though its gradient is small where they are badly wrong.
     """
     return case.identified_loss is not None and case.identified_loss.name == "nll_loss of softmax"
+
+
+def _lowers_chance(case: Case) -> bool:
+    """Whether the loss is the chance of the right class itself, which is to become large: its sign
+    is wrong, and no logarithm is missing.
+    """
+    return _without_logarithm(case) and case.identified_loss.scale < 0  # type: ignore[union-attr]
 
 
 def _misread(case: Case) -> Finding | None:

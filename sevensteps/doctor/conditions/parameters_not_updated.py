@@ -33,6 +33,7 @@ from sevensteps.doctor.measures import (
     layer_label,
     learned_enough,
     median,
+    path_of_steps,
     significant,
     step_with_rate,
     total_norm,
@@ -74,6 +75,8 @@ MOST_PLAIN = 0.2  # of all weights, that are tensors and no parameters
 STEPPED_LOOKS = 6  # with a step of an optimizer that no gradient ever reached
 LEAST_NUMBERS = 100  # of a matrix, of fewer nothing can be told
 BETTER_THAWED = 0.1  # of the validation score
+ELSEWHERE = 0.7  # of the way to a perfect validation score
+HARDLY = 0.1  # norms of the weights that are trained, that all steps come to
 FAR = 16  # steps between first and last look; gradients may be accumulated over some
 
 
@@ -302,6 +305,8 @@ def _frozen_head(case: Case, total: int) -> Finding | None:
         return None
     if total > FEW * sum(every.values()) or learned_enough(case, 0.8):
         return None
+    if 0 < path_of_steps(case) < HARDLY:
+        return None  # what is trained has not moved either: the steps are too short
     return _finding(
         case,
         frozen,
@@ -326,7 +331,7 @@ def _frozen_as_drawn(case: Case) -> Finding | None:
         for name in layer.parameters
         if name in weights and not case.facts.parameters[name].trained and weights[name].ndim > 1
     ]
-    if not frozen or case.before_training or learned_enough(case, 0.6):
+    if not frozen or case.before_training or learned_enough(case, 0.85):
         return None
     matrices: list[Tensor] = [weights[name] for name in frozen]
     if not are_as_drawn(matrices) or not worse_than_simple_model(case, 0.2):
@@ -504,8 +509,18 @@ def _finding(
     )
 
 
+def _holds_elsewhere(case: Case) -> bool:
+    """Whether the validation score, where there is one, is most of the way to a perfect one, too:
+    what is learned by heart needs few parameters.
+    """
+    valid, least = case.scores.get("valid"), case.baseline_score
+    if valid is None or least is None or least >= 1:
+        return True
+    return valid - least >= ELSEWHERE * (1 - least)
+
+
 def _severity(case: Case, share: float) -> Severity:
     # a body that is drawn at random, or trained before, may well do
-    if share < 1 and known_to_learn(case, 0.85):
+    if share < 1 and known_to_learn(case, 0.85) and _holds_elsewhere(case):
         return "info"
     return "error" if share > 0.2 else "warning"

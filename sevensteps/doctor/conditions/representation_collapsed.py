@@ -42,6 +42,7 @@ SHRUNK = 0.05  # of their spread in the first look
 NEAR = 0.1  # of their size, where so much less is left of their spread
 # Of their spread in the first look, or of their size, where nothing holds codes apart.
 SHRINKING = 0.4
+STOPPED = ("dead_units", "saturated_units", "signal_vanishes")
 NOTHING = 0.05  # nats of a posterior that says nothing
 AVERAGES = {"Mean", "Sum", "View", "Squeeze"}
 DISTANCE = {"Pow", "Abs", "Norm", "LinalgVectorNorm"}
@@ -63,12 +64,19 @@ def examine(case: Case) -> Finding | None:
     empty = [p for p in posteriors if p.divergence < NOTHING]
     if empty:
         return _posterior(empty[0])
-    if case.loss_is_error:
+    if case.loss_is_error or any(_stopped_at_start(finding) for finding in case.findings):
         return None
     collapsed = [code for code in outputs if _has_collapsed(code)]
     if collapsed:
         return _codes(collapsed[0])
     return _without_repulsion(outputs) if _only_attracts(case) else None
+
+
+def _stopped_at_start(finding: Finding) -> bool:
+    """Whether nothing passed a layer from the first step on, so that no loss has brought the codes
+    together.
+    """
+    return finding.condition in STOPPED and finding.severity == "error" and finding.onset == 0
 
 
 def _gives_several(case: Case) -> bool:

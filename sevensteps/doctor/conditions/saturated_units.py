@@ -19,6 +19,7 @@ import math
 from sevensteps.doctor.case import Case
 from sevensteps.doctor.conditions.vanishing_gradient import ratios
 from sevensteps.doctor.finding import Finding, Measure, Remedy
+from sevensteps.doctor.gradient_use import known_to_learn
 from sevensteps.doctor.measures import (
     change_activation,
     first_loss,
@@ -27,6 +28,7 @@ from sevensteps.doctor.measures import (
     learned_enough,
     path_of_steps,
     significant,
+    weight_layers,
 )
 from sevensteps.observe.look import Look
 
@@ -39,21 +41,30 @@ EXPLAINS = (
     "learning_rate_too_low",
     "stopped_early",
     "ill_conditioned",
+    "loss_terms_unbalanced",
 )
 FIRST = 5  # steps, within which a look is one at the start
 PATH = 0.1  # all steps together, in norms of the weights
 FAR_OFF = 3.0  # times the loss of a network that knows nothing
 LEFT = 0.1  # of the last layer's relative gradient in the first, where it does not vanish
 GATED, LONG = ("LSTM", "GRU", "RNN"), 6.0  # layers, and norms of their rows
+WHOLE = 0.95  # of a layer's outputs, which then say next to nothing of the input
 MOST = 0.7  # share of a layer's outputs at the ends
 PEAKED, STILL_PEAKED = 0.8, 0.5  # share of the rows of a softmax, at the start and at the end
 
 
 def examine(case: Case) -> Finding | None:
-    if not case.looks or learned_enough(case, 0.8):
+    if not case.looks or known_to_learn(case, 0.8):
         return None
+    if learned_enough(case, 0.8):  # nothing says how well it learns
+        return _from_the_start(case)
     if (finding := _peaked_softmax(case) or _shut_gates(case)) is not None:
         return finding
+    return _flat_ends(case, _saturated(case))
+
+
+def _saturated(case: Case) -> dict[str, float]:
+    """The hidden activations with most of their outputs at the ends, in each of the last looks."""
     saturated: dict[str, float] = {}
     for layer in hidden_activations(case):
         if not (layer.function.saturates and layer.function.elementwise):
@@ -64,6 +75,31 @@ def examine(case: Case) -> Finding | None:
         shares = [float(signal.flat.mean()) for signal in signals if signal.flat is not None]
         if shares and min(shares) >= MOST:
             saturated[layer.name] = min(shares)
+    return saturated
+
+
+def _from_the_start(case: Case) -> Finding | None:
+    """Units at the ends of their range in the first look and the last ones, by weights or biases
+    that are too large for any usual start.
+    """
+    long = {
+        layer.name
+        for layer, name in weight_layers(case)
+        if (facts := case.facts.parameters[name]).length > LONG * math.sqrt(facts.shape[0])
+    }
+    order = [layer.name for layer in case.layers()]
+    saturated = {
+        name: share
+        for name, share in _saturated(case).items()
+        if (share > WHOLE or (order.index(name) and order[order.index(name) - 1] in long))
+        and (first := case.looks[0].signals.get(name)) is not None
+        and first.flat is not None
+        and float(first.flat.mean()) >= MOST
+    }
+    return _flat_ends(case, saturated)
+
+
+def _flat_ends(case: Case, saturated: dict[str, float]) -> Finding | None:
     if not saturated:
         return None
     name, share = max(saturated.items(), key=lambda item: item[1])
@@ -84,7 +120,7 @@ def examine(case: Case) -> Finding | None:
     return Finding(
         "saturated_units",
         STEP,
-        "error" if share > 0.95 else "warning",
+        "error" if share > WHOLE else "warning",
         0.8,
         f"{share:.0%} of the outputs of {layer_label(name)} lie at the flat ends of its "
         "activation, where the gradient vanishes, "
@@ -136,7 +172,9 @@ def examine(case: Case) -> Finding | None:
                 "use ReLU in the hidden layers",
             ),
         ],
-        {"layers": list(saturated)},
+        # no loss has led to what began so
+        {"layers": list(saturated)}
+        | ({"apart_from": ["loss_terms_unbalanced"]} if at_start else {}),
         0 if at_start else None,
     )
 

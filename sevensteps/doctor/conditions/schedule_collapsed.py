@@ -39,6 +39,8 @@ EXPLAINS = (
 )
 LOW = 0.01  # of the peak
 SHARE = 0.5  # of the steps
+ONCE = 0.1  # of the steps
+GONE = 1e-6  # of the peak, to which no schedule of 1/t comes
 PATIENCE = 3  # evaluations after the best one, before a schedule that follows them cuts the rate
 
 
@@ -66,7 +68,7 @@ def examine(case: Case) -> Finding | None:
         or not after
         or (known_to_learn(case, 0.6) and not worse_than_simple_model(case, 0.03))
         or _was_level(case, collapsed)
-        or not (case.skill is not None or case.loss_is_error or _near_start(case, collapsed))
+        or not (case.skill is not None or case.loss_is_error or _at_once(case, collapsed))
     ):
         return None
     return Finding(
@@ -99,18 +101,31 @@ def examine(case: Case) -> Finding | None:
                 "step the scheduler once an epoch, or make it as long as the training",
             )
         ],
-        {},
+        # nothing else has led to a rate that was gone so soon
+        {"apart_from": ["inputs_unscaled", "targets_unscaled", "dead_units"]}
+        if collapsed < ONCE * case.steps
+        else {},
         collapsed,
     )
 
 
+def _at_once(case: Case, step: int) -> bool:
+    """Whether nothing can have been learned by this step, or nearly all steps came after it, where
+    neither a score nor the loss tells what was left.
+    """
+    rates = [rate for _, rate in case.observation.rates]
+    if step < ONCE * case.steps and rates[-1] < GONE * max(rates):
+        return True
+    return _near_start(case, step) and judge(case).verdict != "learns"
+
+
 def _near_start(case: Case, step: int) -> bool:
-    """Whether the weights had not walked their own length by this step, from where they were drawn,
-    and nothing says that this was enough: where neither a score nor the loss tells what was left.
+    """Whether the weights had not walked their own length by this step, from where they were
+    drawn.
     """
     before = [look for look in case.looks if look.step <= step]
     path = median(largest_relative_update(case, look)[0] for look in before) * step
-    return path < SHORT_PATH and began_as_drawn(case) and judge(case).verdict != "learns"
+    return path < SHORT_PATH and began_as_drawn(case)
 
 
 def _was_level(case: Case, step: int) -> bool:

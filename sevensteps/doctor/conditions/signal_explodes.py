@@ -13,6 +13,9 @@ from __future__ import annotations
 
 import math
 
+import torch
+from torch import Tensor
+
 from sevensteps.doctor.case import Case
 from sevensteps.doctor.conditions.signal_vanishes import depth
 from sevensteps.doctor.finding import Finding, Measure, Remedy
@@ -49,6 +52,11 @@ def examine(case: Case) -> Finding | None:
     spreads = depth(case)
     if len(spreads) < 3:
         return _answers_explode(case)
+    return _grows(case, spreads) or _answers_explode(case)
+
+
+def _grows(case: Case, spreads: list[tuple[str, float]]) -> Finding | None:
+    """Hidden layers, each of which makes the signal larger."""
     names, values = zip(*spreads, strict=True)
     first, last = values[0], values[-1]
     if not first > 0 or known_to_learn(case, 0.6):
@@ -105,11 +113,8 @@ def _answers_explode(case: Case) -> Finding | None:
     """Answers that are far beyond all targets before anything is learned, though neither inputs
     nor weights are large: the network multiplies the signal with the same numbers again and again.
     """
-    looks = [look for look in case.looks[:1] if look.output is not None]
-    if not looks or case.before_training or case.sample is None or learned_enough(case):
-        return None
-    output, (x, y) = looks[0].output, case.sample
-    if output is None:
+    output, x, y = _of_first_look(case)
+    if output is None or x is None or y is None or case.before_training or learned_enough(case):
         return None
     answers = float(output.double().abs().max())
     # words are looked up in tables, which count among the weights
@@ -166,3 +171,15 @@ def _answers_explode(case: Case) -> Finding | None:
         {},
         0,
     )
+
+
+def _of_first_look(case: Case) -> tuple[Tensor | None, Tensor | None, Tensor | None]:
+    """The answers of the first look, some inputs, and targets, of as many samples or of some."""
+    if not case.looks:
+        return None, None, None
+    look = case.looks[0]
+    x, y = case.sample or (case.observation.x, look.target)
+    if x is None and look.signals:  # what the first layer makes of inputs that were not kept
+        signal = next(iter(look.signals.values()))
+        x = torch.stack([signal.low.min(), signal.high.max()])
+    return look.output, x, y

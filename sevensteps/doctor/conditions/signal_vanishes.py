@@ -13,13 +13,19 @@ under any initialisation (see vanishing_gradient); networks that learn all the s
 from __future__ import annotations
 
 import math
+from itertools import pairwise
 
 from torch import nn
 
 from sevensteps.doctor.case import Case
 from sevensteps.doctor.finding import Finding, Measure, Remedy
 from sevensteps.doctor.gradient_use import known_to_learn
-from sevensteps.doctor.measures import hidden_activations, layer_label, significant
+from sevensteps.doctor.measures import (
+    hidden_activations,
+    layer_label,
+    median,
+    significant,
+)
 from sevensteps.observe.look import Look
 from sevensteps.observe.network_facts import LayerFacts
 
@@ -57,7 +63,9 @@ def examine(case: Case) -> Finding | None:
     # where nothing says how well it learns, only what no usual start does
     nothing_known = case.skill is None and not case.loss_is_error
     most = NOTHING_LEFT if few or nothing_known else PER_LAYER
-    if left > SHRUNK or each > most or known_to_learn(case, 0.3):
+    # a mean over places, say, makes what varies small at once, and that is no shrinking
+    at_once = not few and median(b / a for a, b in pairwise(values) if a > 0) > PER_LAYER
+    if left > SHRUNK or each > most or at_once or known_to_learn(case, 0.3):
         return None
     kinds = {layer.activation for layer in hidden_activations(case)}
     if any((layer.function.steepest or 1.0) <= 0.25 for layer in hidden_activations(case)):

@@ -53,6 +53,8 @@ AHEAD = 0.15  # of the score, of a smooth function
 LEARNED = 0.8  # skill, of which nobody asks for more
 BEGUN, ENOUGH = 0.5, 0.6  # of the weights' length that all steps led; of the way to perfect
 GAIN = 0.1  # of the score, by as many steps again
+LEAST_STEPS, DOZENS = 8, 30
+BELOW, LEFT = 0.9, 0.25  # of the loss in the first third
 FLAT = 0.02  # of the loss of an answer that ignores the input, within which nothing is learned
 
 
@@ -69,7 +71,8 @@ def examine(case: Case) -> Finding | None:
         more = more_steps(case) if unsure else None
         gains = more is not None and more.after - more.before >= GAIN
         if not gains:
-            if not (_is_at_chance_yet(case) or (more is None and _has_hardly_begun(case))):
+            begun = more is None and (_has_hardly_begun(case) or _cut_short(case))
+            if not (begun or _is_at_chance_yet(case)):
                 return None
             more = None
     score = case.scores.get("train")
@@ -143,6 +146,18 @@ def _has_hardly_begun(case: Case) -> bool:
         return False
     told = case.skill is not None or case.loss_is_error
     return told or judge(case).verdict != "learns"
+
+
+def _cut_short(case: Case) -> bool:
+    """Whether there were a few dozen steps only, and the loss fell in them to the last."""
+    losses = [value for _, value in case.losses]
+    third = len(losses) // 3
+    if not LEAST_STEPS <= case.steps < DOZENS or known_to_learn(case, LEARNED):
+        return False
+    if not hidden_layers(case) or any(f.severity != "info" for f in case.findings):
+        return False
+    first, middle, last = (fmean(losses[i : i + third]) for i in (0, third, len(losses) - third))
+    return first > 0 and last < min(middle, BELOW * first) and last > LEFT * first
 
 
 def _few_passes(case: Case) -> bool:

@@ -48,6 +48,7 @@ EXPLAINS = (
 
 # of the largest gradient: so much is left, and differs, where float32 cancels out the whole
 CANCELLED = 1e-6
+GATES = {"LSTM": 4, "GRU": 3}  # and the state, each with rows of its own
 
 
 def examine(case: Case) -> Finding | None:
@@ -63,7 +64,11 @@ def examine(case: Case) -> Finding | None:
     if not copies:
         # rounding may drive them apart in the end, and so may what is drawn anew in each step
         look = full[0]
-        copies = {layer: (d, u) for layer, (d, u) in _copies(case, look).items() if d == 1 < u}
+        copies = {
+            layer: (d, u)
+            for layer, (d, u) in _copies(case, look).items()
+            if d <= GATES.get(case.facts.layers[layer].kind, 1) < u
+        }
         if not copies or known_to_learn(case, 0.8):
             return None
     zero = any(

@@ -39,6 +39,7 @@ EXPLAINS = (
     "learning_rate_too_high",
     "class_imbalance",
     "symmetric_units",
+    "representation_collapsed",
 )
 PULL = 0.5  # of the gradient's
 STRONG = 0.05  # a decay that is meant to be no such; usual ones are .01 at most

@@ -380,3 +380,52 @@ def test_outputs_of_which_the_least_is_the_answer(least: bool) -> None:
         return F.cross_entropy(-times, kind) if least else -F.cross_entropy(times, kind)
 
     assert descended(loss_fn, y, x) is not least
+
+
+def classes(sign: float = 1.0, least: bool = False, swapped: bool = False) -> list[str]:
+    """Three classes, by a loss with a `sign`, of which the largest output is the answer or the
+    `least`; with the targets of other samples where `swapped`.
+    """
+    torch.manual_seed(0)
+    x = torch.randn(300, 6)
+    y = (x @ TRUTH).argmax(1)
+    model = nn.Sequential(nn.Linear(6, 32), nn.ReLU(), nn.Linear(32, 3))
+    optimizer = torch.optim.Adam(model.parameters(), lr=3e-3 if sign > 0 else 1e-5)
+    with ss.watch(model, optimizer) as watch:
+        for few in (part for _ in range(20) for part in torch.randperm(300).split(50)):
+            target = y[few]
+            scores = -model(x[few]) if least else model(x[few])
+            loss = F.cross_entropy(scores, y[few.roll(1)] if swapped else target)
+            optimizer.zero_grad()
+            (sign * loss).backward()
+            optimizer.step()
+            watch.step(loss, target=target)
+    return [finding.condition for finding in watch.diagnose().findings]
+
+
+def test_the_sign_of_a_loss_of_classes() -> None:
+    """Outputs of which the least is the answer are no fault, learned or not; nor is it the sign
+    where the loss has the targets of other samples.
+    """
+    assert "loss_sign" in classes(sign=-1.0)
+    assert "loss_sign" not in classes(least=True)
+    assert "loss_sign" not in classes(least=True, swapped=True)
+    assert "loss_sign" not in classes(swapped=True)
+
+
+def test_distances_to_prototypes_with_the_wrong_sign() -> None:
+    """A negative loss that stays at its start is no error that has become small."""
+    torch.manual_seed(0)
+    model = nn.Sequential(nn.Linear(6, 32), nn.ReLU(), nn.Linear(32, 8))
+    optimizer = torch.optim.Adam(model.parameters(), lr=1e-3)
+    with ss.watch(model, optimizer) as watch:
+        for _ in range(60):
+            centres, y = 2 * torch.randn(5, 6), torch.arange(5).repeat(5)
+            codes = model(torch.cat([centres, centres[y] + 0.3 * torch.randn(25, 6)]))
+            near = -torch.cdist(codes[5:], codes[:5]).square()
+            loss = -F.cross_entropy(near, y)
+            optimizer.zero_grad()
+            loss.backward()
+            optimizer.step()
+            watch.step(loss, target=y)
+    assert "loss_sign" in [finding.condition for finding in watch.diagnose().findings]

@@ -331,7 +331,7 @@ def _frozen_as_drawn(case: Case) -> Finding | None:
         for name in layer.parameters
         if name in weights and not case.facts.parameters[name].trained and weights[name].ndim > 1
     ]
-    if not frozen or case.before_training or learned_enough(case, 0.85):
+    if not frozen or case.before_training or learned_enough(case, 0.6):
         return None
     matrices: list[Tensor] = [weights[name] for name in frozen]
     if not are_as_drawn(matrices) or not worse_than_simple_model(case, 0.2):

@@ -22,7 +22,7 @@ from sevensteps.view.document.numbers import (
     pack_matrix,
 )
 
-CELLS = 900_000  # of the matrices of all layers together, a byte each
+CELLS = 700_000  # of the matrices of all layers together, a byte each
 Measured = Callable[[Look, LayerFacts, Look | None], Tensor | None]  # the last: the look before
 
 

@@ -2,6 +2,7 @@
 
 import { useEffect, useLayoutEffect, useMemo, useRef, useState } from "preact/hooks";
 
+import { useLookStep } from "./following.js";
 import { html } from "./html.js";
 import { drawExpected, drawGaps, drawLevels, drawMarks } from "./marks.js";
 import { capital, format } from "./numbers.js";
@@ -26,11 +27,12 @@ import uPlot from "./uplot.js";
  * @property {boolean} [log]
  * @property {[number|null, number|null]} [expected] - a band of values that are expected
  * @property {number} [height]
+ * @property {boolean} [looked] - whether the look of the slider is marked
  * @property {boolean} [plain] - without what stands behind each point
  */
 
 /** @param {ChartProps} props */
-export function Chart({ title, curves, marks = [], log = false, expected, height = 240, plain }) {
+export function Chart({ title, curves, marks = [], log = false, expected, height = 240, looked, plain }) {
   const all = useMemo(
     () => {
       const styles = stylesOf(curves);
@@ -98,10 +100,35 @@ export function Chart({ title, curves, marks = [], log = false, expected, height
     </figcaption>
     <${Cursor} title=${title} all=${all} range=${range} plot=${plot}>
       <div class="plot" ref=${box}></div>
+      ${looked && html`<${LookMark} range=${range} />`}
     <//>
     ${!plain && html`<${Behind} all=${all} spiky=${spiky && logarithmic} />`}
     <${PointsTable} title=${title} all=${all} />
   </figure>`;
+}
+
+/**
+ * The look of the slider: an element over the picture, so that a move of the slider draws no curve
+ * again.
+ *
+ * @param {{range: [number, number]}} props
+ */
+function LookMark({ range }) {
+  const step = useLookStep();
+  if (step === undefined || step < range[0] || step > range[1]) return null;
+  return html`<i class="look-mark" style=${{ "--share": (step - range[0]) / (range[1] - range[0]) }}></i>`;
+}
+
+/**
+ * Write where the curves lie in the picture, as shares of it, for what is laid over them.
+ *
+ * @param {uPlot} plot
+ * @param {HTMLElement|null} element
+ */
+function sayWhere({ bbox, ctx }, element) {
+  const { width, height } = ctx.canvas;
+  const places = { left: bbox.left / width, top: bbox.top / height, width: bbox.width / width, height: bbox.height / height };
+  for (const [name, share] of Object.entries(places)) element?.style.setProperty(`--plot-${name}`, `${100 * share}%`);
 }
 
 /** Whether a curve is thin, behind the others. @param {Styled} series */
@@ -216,6 +243,7 @@ function makePlot({ all, logarithmic, height, width, expected, latest, named }, 
           (plot) => drawLevels(plot, all),
           (plot) => drawGaps(plot, latest.current.gaps),
           (plot) => drawMarks(plot, latest.current.marks),
+          (plot) => sayWhere(plot, element.parentElement),
         ],
         setCursor: [
           (plot) => {

@@ -3,9 +3,10 @@
 import { useMemo } from "preact/hooks";
 
 import { Chart } from "./chart.js";
+import { useLookStep } from "./following.js";
 import { html } from "./html.js";
 import { format, sentence } from "./numbers.js";
-import { axis, look, lookSteps } from "./state.js";
+import { axis, lookSteps } from "./state.js";
 
 /** @typedef {import("./document.js").Curve} Curve */
 /** @typedef {import("./document.js").Document} Document */
@@ -21,27 +22,30 @@ export function groupsOf(curves) {
   return [...groups];
 }
 
+function LookStep() {
+  return html`the look of the slider, step ${format(useLookStep())}`;
+}
+
 /** @param {{document: Document}} props */
 export function Curves({ document }) {
   const { curves = [], events = [], verdict } = document;
   const groups = useMemo(() => groupsOf(curves), [curves]);
-  const step = lookSteps.value[look.value];
+  const looked = lookSteps.value.length > 0;
   const onset = verdict?.findings[0]?.onset ?? null;
   const end = axis.value?.[1] ?? Infinity;
   const between = useMemo(() => events.filter((event) => event.step > 0 && event.step < end), [events, end]);
   const marks = useMemo(
     () => [
       ...between.map((event) => ({ step: event.step, text: "", kind: "event" })),
-      ...(step === undefined ? [] : [{ step, text: "", kind: "look" }]),
       ...(onset === null ? [] : [{ step: onset, text: "", kind: "onset" }]),
     ],
-    [between, step, onset],
+    [between, onset],
   );
-  return html`${(onset !== null || step !== undefined || between.length > 0) &&
+  return html`${(onset !== null || looked || between.length > 0) &&
     html`<ul class="legend marks">
       ${onset !== null &&
       html`<li><span class="mark onset"></span>${onset ? `where the finding began, step ${format(onset)}` : "the finding is there from the start"}</li>`}
-      ${step !== undefined && html`<li><span class="mark look"></span>the look of the slider, step ${format(step)}</li>`}
+      ${looked && html`<li><span class="mark look"></span><${LookStep} /></li>`}
       ${between.length > 0 && html`<li><span class="mark event"></span>what happened, listed below</li>`}
     </ul>`}
     <div class="curves">
@@ -51,6 +55,7 @@ export function Curves({ document }) {
           title=${group}
           curves=${list}
           marks=${marks}
+          looked=${looked}
           height=${index ? 180 : 280}
           log=${list[0].log}
         />`,

@@ -1,9 +1,9 @@
 /** What a look shows beside the layers: weights as pictures, histograms, the confusion matrix. */
 
+import { useLookIn } from "./following.js";
 import { html } from "./html.js";
 import { counted, format, nearest } from "./numbers.js";
 import { Picture } from "./pictures.js";
-import { lookIn } from "./state.js";
 import { NumbersBehind } from "./table.js";
 
 /** @typedef {import("./document.js").Looks} Looks */
@@ -13,7 +13,7 @@ import { NumbersBehind } from "./table.js";
 /** @param {{looks: Looks}} props */
 export function Inside({ looks }) {
   const { weights, histograms = [], confusion } = looks;
-  const index = lookIn(looks.steps);
+  const index = useLookIn(looks.steps);
   const step = looks.steps[index];
   return html`<div class="inside">
     ${weights && weights.at.length > 0 && html`<${Weights} weights=${weights} index=${index} />`}

@@ -2,10 +2,11 @@
 
 import { useMemo } from "preact/hooks";
 
+import { useLookIn } from "./following.js";
 import { Heatmap } from "./heatmap.js";
 import { html } from "./html.js";
 import { MISSING, capital, cell, counted, decodeMatrix, format, shortName, shortUnit, withUnit } from "./numbers.js";
-import { axis, layer as chosenLayer, lookIn, quantity as chosenQuantity, showLookAt } from "./state.js";
+import { axis, layer as chosenLayer, quantity as chosenQuantity, showLookAt } from "./state.js";
 import { NumbersBehind } from "./table.js";
 import { gradientOf, theme } from "./theme.js";
 import { Text } from "./words.js";
@@ -30,8 +31,8 @@ export function Layers({ looks, where }) {
     measured.find((one) => named.includes(one.name)) ??
     measured[0] ??
     layers[0];
+  const column = useLookIn(steps);
   if (!layer || !quantity) return null;
-  const column = lookIn(steps);
   return html`<${Tabs} quantities=${quantities} chosen=${quantity.id} />
     <p class="meaning"><${Text} text=${quantity.meaning} /></p>
     <${Depth} looks=${looks} quantity=${quantity} chosen=${layer.name} named=${named} column=${column} />

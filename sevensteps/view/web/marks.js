@@ -6,9 +6,9 @@ import { colour } from "./theme.js";
 /** @typedef {import("./series.js").Series} Series */
 
 /**
- * A vertical line: an event, a look, the step at which something began.
+ * A vertical line: an event, or the step at which something began.
  *
- * @typedef {{step: number, text: string, kind: "event"|"look"|"onset"}} Mark
+ * @typedef {{step: number, text: string, kind: "event"|"onset"}} Mark
  */
 
 /**
@@ -69,7 +69,7 @@ export function drawGaps(plot, gaps) {
 }
 
 /** @type {{[kind in Mark["kind"]]: string}} */
-const COLOURS = { onset: "observed", look: "ink", event: "ink-faint" };
+const COLOURS = { onset: "observed", event: "ink-faint" };
 
 /**
  * Vertical lines, and above the curves the texts of those that have one.
@@ -91,11 +91,6 @@ export function drawMarks(plot, marks) {
     ctx.lineWidth = (mark.kind === "onset" ? 2 : 1) * size;
     ctx.setLineDash(mark.kind === "event" ? [3 * size, 3 * size] : []);
     line(ctx, x, bbox.top - (mark.text ? 6 * size : 0), x, bbox.top + bbox.height);
-    if (mark.kind === "look") {
-      ctx.beginPath();
-      ctx.arc(x, bbox.top + bbox.height, 4 * size, 0, 2 * Math.PI);
-      ctx.fill();
-    }
   }
   const texts = shown.filter(({ mark }) => mark.text);
   const boxes = texts.map(({ mark, x }) => ({ x, width: ctx.measureText(mark.text).width }));

@@ -7,6 +7,7 @@ import { ChainView } from "./chain.js";
 import { ComparisonView, SideBySide } from "./comparison.js";
 import { Curves } from "./curves.js";
 import { Data } from "./data.js";
+import { Following } from "./following.js";
 import { Guard } from "./guard.js";
 import { html } from "./html.js";
 import { Inside } from "./inside.js";
@@ -166,13 +167,13 @@ export function Page({ document }) {
       <main id="content" tabindex="-1">
         <${Header} document=${document} />
         <${Guard}><${Verdict} document=${document} /><//>
-        ${shown.slice(0, first).map(sectionView)}
+        ${shown.slice(0, first).map(sectionOf)}
         ${following.length > 0 &&
         html`<div class="follows">
-          ${shown.slice(first, last).map(sectionView)}
+          ${shown.slice(first, last).map(sectionOf)}
           ${slides && html`<${LookSlider} looks=${looks} />`}
         </div>`}
-        ${shown.slice(last).map(sectionView)}
+        ${shown.slice(last).map(sectionOf)}
         <${Missing} missing=${missing} sections=${sections} />
       </main>
     </div>
@@ -207,11 +208,11 @@ function Missing({ missing, sections }) {
 }
 
 /** @param {Section} section */
-function sectionView({ id, title, lead, view }) {
-  return html`<section id=${id} key=${id} aria-labelledby=${`${id}-h`}>
+function sectionOf({ id, title, lead, view }) {
+  return html`<${Following} id=${id} key=${id} labelledby=${`${id}-h`}>
     <h2 id=${`${id}-h`}>${title}</h2>
     ${lead && html`<p class="lead">${lead}</p>`} <${Guard}>${view}<//>
-  </section>`;
+  <//>`;
 }
 
 const KINDS = {

@@ -7,18 +7,8 @@ import { nearest } from "./numbers.js";
 /** The steps of the looks that the slider goes through. */
 export const lookSteps = signal(/** @type {number[]} */ ([]));
 
-/** The look that is shown: its index in `lookSteps`. */
+/** The look that the slider stands at: its index in `lookSteps`. */
 export const look = signal(0);
-
-/**
- * Which of the looks of one training is shown: of several side by side, the nearest in time.
- *
- * @param {number[]} steps
- */
-export function lookIn(steps) {
-  if (steps === lookSteps.value) return Math.min(look.value, steps.length - 1);
-  return Math.max(0, nearest(steps, lookSteps.value[look.value] ?? Infinity));
-}
 
 /** @param {number} step */
 export function showLookAt(step) {

@@ -3,10 +3,10 @@
 import { useMemo } from "preact/hooks";
 
 import { contour, heights } from "./contours.js";
+import { useLookIn } from "./following.js";
 import { Heatmap } from "./heatmap.js";
 import { html } from "./html.js";
 import { cell, decodeMatrix, format } from "./numbers.js";
-import { lookIn } from "./state.js";
 import { gradientOf, theme } from "./theme.js";
 import { Text } from "./words.js";
 
@@ -24,7 +24,7 @@ export function SurfaceView({ surface, steps }) {
   const x = /** @param {number} a */ (a) => (100 * (a - across[0] + halfX)) / (width + 2 * halfX);
   const y = /** @param {number} b */ (b) => 100 - (100 * (b - up[0] + halfY)) / (height + 2 * halfY);
   const line = path.map((point) => `${x(point.across).toFixed(2)},${y(point.up).toFixed(2)}`).join(" ");
-  const step = steps?.[lookIn(steps)];
+  const step = steps?.[useLookIn(steps ?? [])];
   const now = step === undefined ? undefined : path.reduce(
     (best, point) => (!best || Math.abs(point.step - step) < Math.abs(best.step - step) ? point : best),
     path[0],

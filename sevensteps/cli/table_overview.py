@@ -61,7 +61,7 @@ def print_overview(console: Console, name: str, overview: TableOverview, as_json
         console.print(f"\n{note}")
     if not overview.is_chosen:
         console.print(
-            f"\nThe column to predict may be {overview.target}:\n"
+            f"\nThe column to predict may be {overview.target}; {overview.reason}:\n"
             f"  {shlex.join(['sevensteps', 'train', name, '--target', overview.target])}"
         )
     console.print()

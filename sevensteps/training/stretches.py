@@ -19,6 +19,7 @@ from torch import Tensor
 
 from sevensteps.steps.step import Optimizer, Stepper
 from sevensteps.steps.stop import Stop
+from sevensteps.training.interrupts import without_step
 from sevensteps.training.observer import Observer
 from sevensteps.training.state import Training
 
@@ -93,12 +94,15 @@ class Stretches:
         return None if update is None else cls(training, update, stop, observers)
 
     def compile(self) -> None:
-        """Have the machine code of the steps ready; it counts for itself, not as training."""
+        """Have the machine code of the steps ready; it counts for itself, not as training. An
+        interrupt does not wait for it.
+        """
         arguments = self.x, self.y, self.size, self.update
         if self.engine.needs_compiling(*arguments):
             for observer in self.observers:
                 observer.compiling(self.training)
-        self.training.compile_seconds = self.engine.compile(*arguments)
+        with without_step():
+            self.training.compile_seconds = self.engine.compile(*arguments)
 
     def epoch(self) -> Ending:
         """Steps 2 to 7 for what is left of an epoch: whether all of it was trained on, and what

@@ -38,11 +38,13 @@ def test_without_a_target_the_columns_and_a_suggestion() -> None:
         "age number 13 8 0 to 12",
         "born date 28 2001-02-01 to 2001-02-28",
         "species text 2 cat, dog",
-        "The column to predict may be species: sevensteps train pets.csv --target species",
+        "The column to predict may be species; targets are often called so: sevensteps train "
+        "pets.csv --target species",
     ):
         assert words in shown
     facts = json.loads(run("pets.csv", "--json"))
     assert (facts["rows"], facts["target"], facts["suggested"]) == (60, "species", True)
+    assert facts["reason"] == "targets are often called so"
 
 
 def test_with_a_target_the_columns_and_the_data() -> None:

@@ -6,11 +6,13 @@ import os
 import signal
 import threading
 from collections.abc import Iterator
+from types import SimpleNamespace
 
 import pytest
 import torch
 
 from sevensteps.steps.repeat import Batch, Repeat, Samples
+from sevensteps.training.interrupts import interruptible, without_step
 from sevensteps.training.state import Training
 from tests.training.trainings import (
     Watcher,
@@ -75,6 +77,23 @@ def test_a_second_interrupt_ends_it_at_once() -> None:
     with pytest.raises(KeyboardInterrupt):
         trained(repeat=Knocking(at=2, times=2), stop="epochs(50)")
     assert signal.getsignal(signal.SIGINT) is handler
+
+
+@pytest.mark.usefixtures("main_thread")
+def test_what_changes_nothing_is_not_waited_for() -> None:
+    flag, done = SimpleNamespace(interrupted=False), []
+    with interruptible(flag), without_step():
+        done.append("began")
+        signal.raise_signal(signal.SIGINT)
+        done.append("ended")
+    assert (flag.interrupted, done) == (True, ["began"])
+    flag.interrupted = False
+    with interruptible(flag):
+        with without_step():
+            assert signal.getsignal(signal.SIGTERM) is signal.SIG_DFL
+        signal.raise_signal(signal.SIGTERM)
+        done.append("a step")
+    assert (flag.interrupted, done) == (True, ["began", "a step"])
 
 
 def test_it_also_trains_beside_the_main_thread() -> None:

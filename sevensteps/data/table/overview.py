@@ -45,7 +45,7 @@ class ColumnOverview:
 @dataclass(frozen=True)
 class TableOverview:
     """A table: how many rows it has, its columns, what was noted on reading it, and the column to
-    predict, that which was asked for or else the likeliest.
+    predict, that which was asked for or else the likeliest, with the `reason`.
     """
 
     where: str
@@ -54,6 +54,7 @@ class TableOverview:
     notes: tuple[str, ...]
     target: str
     is_chosen: bool
+    reason: str = ""
 
     def to_dict(self) -> dict[str, Any]:
         """The overview as JSON can hold it."""
@@ -64,6 +65,7 @@ class TableOverview:
             "notes": list(self.notes),
             "target": self.target,
             "suggested": not self.is_chosen,
+            "reason": self.reason,
         }
 
 
@@ -73,7 +75,10 @@ def overview_of(table: Table, options: TableOptions) -> TableOverview:
     inferences = {column.name: column for column in infer_columns(table, usable, options)}
     comma = table.may_have_commas or any(column.has_decimal_comma for column in inferences.values())
     is_chosen = options.target in table.names
-    target = options.target if is_chosen and options.target else suggested_target(table)
+    target, reason = options.target or "", ""
+    if not is_chosen:
+        suggestion = suggested_target(table)
+        target, reason = suggestion.column, suggestion.reason
     told = _tells(table, inferences, target, comma)
     columns = tuple(
         _describe(inferences[name], comma, told.get(name, ""), options)
@@ -82,7 +87,7 @@ def overview_of(table: Table, options: TableOptions) -> TableOverview:
         for name in table.names
     )
     rows = max((column.rows for column in inferences.values()), default=0)
-    return TableOverview(table.where, rows, columns, table.notes, target, is_chosen)
+    return TableOverview(table.where, rows, columns, table.notes, target, is_chosen, reason)
 
 
 def _describe(

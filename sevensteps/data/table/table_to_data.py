@@ -243,7 +243,7 @@ def encode_table(table: Table, contents: TableContents) -> Float[Tensor, "N F"]:
 def target_column(table: Table, options: TableOptions) -> str:
     """The column to predict. Raises `DataError` where it, or one to drop, does not exist."""
     if options.target is None:
-        suggested = suggested_target(table)
+        suggested = suggested_target(table).column
         raise DataError(
             f"{table.where}: say which column to predict, as in: "
             f"{with_option('target', suggested)}; there are: {name_columns(table.names)}"

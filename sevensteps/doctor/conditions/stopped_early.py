@@ -59,7 +59,7 @@ FLAT = 0.02  # of the loss of an answer that ignores the input, within which not
 
 
 def examine(case: Case) -> Finding | None:
-    if case.before_training or case.diverged_at is not None or loss_is_gone(case):
+    if case.before_training or not case.steps or case.diverged_at is not None or loss_is_gone(case):
         return None
     falls, few = loss_still_falls(case), _few_passes(case)
     if collapse(case) is not None or (not falls and _is_as_good_as_lines_are(case)):

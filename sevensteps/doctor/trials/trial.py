@@ -160,19 +160,25 @@ class Trial:
         if not self.remedied:
             return f"not tried, {self.note}"
         count = len(self.remedied)
-        before, after = mean(self.finite(self.untouched)), mean(self.finite(self.remedied))
-        numbers = f"{self.measure} {before:.4g} → {after:.4g}"
+        before, after = self._mean_text(self.untouched), self._mean_text(self.remedied)
+        numbers = f"{self.measure} {before} → {after}"
         if self.interval is not None:
             low, high = self.interval
             numbers += (
                 f" ({self.difference:+.3g}, 95 % interval {low:+.3g} to {high:+.3g}, {count} seeds)"
             )
         if self.random:
-            numbers += f"; random changes of that size: {mean(self.finite(self.random)):.4g}"
+            numbers += f"; random changes of that size: {self._mean_text(self.random)}"
         if self.problem != "whole":
             numbers += f"; on {self.problem}"
         head = "proven" if self.proven else "did not help" if self.failed else "not proven"
         return f"{head}: {numbers}" + (f"; {self.note}" if self.note else "")
+
+    def _mean_text(self, values: list[float]) -> str:
+        """The mean of `values`; an r2 below 0 counts as 0, that of an answer without an input."""
+        average = mean(self.finite(values))
+        below = self.measure.endswith("r2") and average == 0
+        return "0 or below" if below else f"{average:.4g}"
 
 
 class ScriptTrial(Trial):

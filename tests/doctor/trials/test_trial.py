@@ -25,8 +25,7 @@ def trial(
     return Trial(
         "learning_rate_too_high",
         {"step": "sgd(lr=0.1)"},
-        "validation accuracy",
-        **{"least": 0.01, **given},
+        **{"measure": "validation accuracy", "least": 0.01, **given},
         seeds=list(range(len(remedied))),
         untouched=untouched,
         remedied=remedied,
@@ -244,6 +243,10 @@ def test_anything_else_is_a_key_or_type_error(damage: Any) -> None:
             trial([NAN] * 3, [0.9] * 3, problem="500 of 5,000 training samples"),
             "proven: validation accuracy 0 → 0.9 (+0.9, 95 % interval +0.9 to +0.9, 3 seeds); on "
             "500 of 5,000 training samples",
+        ),
+        (
+            trial([0.0], [0.9], [0.0], measure="validation r2"),
+            "not proven: validation r2 0 or below → 0.9; random changes of that size: 0 or below",
         ),
         (trial([], [], note="cnn reads pictures"), "not tried, cnn reads pictures"),
     ],

@@ -16,6 +16,7 @@ from sevensteps.observe.structure import first_tensor
 
 # orders in which neighbours lie next to each other in what is read as one row, too
 WITHIN_ROWS = {"batch, features, time", "batch, channels, width, height"}
+ASKED = 256  # samples
 ONE_SCALE = 0.15  # standard deviation of log σ, below which it is the chance of few samples
 STEADY = 0.5  # correlation of neighbours' scales, from which on they take a course
 BREAK = 0.3  # by which what lies on both sides of an end is less alike
@@ -47,14 +48,24 @@ def reading_order(case: Case) -> ReadingOrder | None:
     """Ask the first layer that takes neighbours for neighbours, where it reads the inputs
     themselves, in whatever order.
     """
-    return put(case, "inputs_scrambled", _ask)
+    return put(case, "inputs_scrambled", _ask, ASKED)
 
 
 def _ask(asker: Asker) -> ReadingOrder | None:
+    first = first_read(asker)
+    return None if first is None else compare(*first)
+
+
+def first_read(
+    asker: Asker, kinds: tuple[type[nn.Module], ...] = ORDERED
+) -> tuple[str, Tensor, bool] | None:
+    """The first layer of these kinds, the inputs as it reads them, the samples first, and whether
+    the channels come next; None where it reads something else.
+    """
     x = first_tensor(asker.inputs)
     if x is None or not x.is_floating_point() or x.ndim < 2 or asker.count < 8:
         return None
-    layer, module, read = _first_read(asker)
+    layer, module, read = _first_call(asker, kinds)
     if module is None or read is None:
         return None
     if read.ndim == 3 and getattr(module, "batch_first", True) is False:
@@ -62,16 +73,18 @@ def _ask(asker: Asker) -> ReadingOrder | None:
     if read.ndim < 3 or len(read) != asker.count or read[0].numel() != x[0].numel():
         return None
     if not torch.equal(read[0].flatten().sort()[0], x[0].flatten().sort()[0]):
-        return None  # it reads something else than the inputs
-    return compare(layer, read, isinstance(module, _ConvNd))
+        return None
+    return layer, read, isinstance(module, _ConvNd)
 
 
 class _Read(Exception):
     """A layer was called: the rest of the network need not answer."""
 
 
-def _first_read(asker: Asker) -> tuple[str, nn.Module | None, Tensor | None]:
-    """The first layer that takes neighbours for neighbours, and what it reads."""
+def _first_call(
+    asker: Asker, kinds: tuple[type[nn.Module], ...]
+) -> tuple[str, nn.Module | None, Tensor | None]:
+    """The first layer of these kinds that is called, and with what."""
     calls: list[tuple[str, nn.Module, Tensor | None]] = []
 
     def noting(name: str) -> Any:
@@ -84,7 +97,7 @@ def _first_read(asker: Asker) -> tuple[str, nn.Module | None, Tensor | None]:
     handles = [
         module.register_forward_pre_hook(noting(name), with_kwargs=True)
         for name, module in asker.network.named_modules()
-        if isinstance(module, ORDERED)
+        if isinstance(module, kinds)
     ]
     try:
         with suppress(_Read):

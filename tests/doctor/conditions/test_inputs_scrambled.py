@@ -75,3 +75,38 @@ def test_before_the_first_step_and_without_a_network_nothing_is_said() -> None:
     case = diagnosed(Recurrent(moves=False), *signals(0))
     case.network = None
     assert examine(case) is None
+
+
+def letters(seed: int) -> tuple[Tensor, Tensor]:
+    """One-hot letters [N, 20, 4], of which the last one but one is asked."""
+    draw = torch.Generator().manual_seed(seed)
+    word = torch.randint(4, (300, 20), generator=draw)
+    has = (word.unfold(1, 3, 1) == torch.tensor([1, 3, 2])).all(2).any(1)
+    return F.one_hot(word, 4).float(), has.long()
+
+
+def bands(seed: int) -> tuple[Tensor, Tensor]:
+    """Mixtures [N, 20, 6] of two sources, one of which may last long."""
+    draw = torch.Generator().manual_seed(seed)
+    y = torch.randint(2, (400,), generator=draw)
+    sources = torch.randn(400, 20, 2, generator=draw)
+    sources[:, :, 0] += y[:, None] * torch.randn(400, 1, generator=draw)
+    x = sources @ torch.randn(2, 6, generator=draw)
+    return x + 0.2 * torch.randn(400, 20, 6, generator=draw), y
+
+
+def convolutions(channels: int) -> nn.Sequential:
+    pooled = [nn.ReLU(), nn.AdaptiveMaxPool1d(1), nn.Flatten(), nn.Linear(8, 2)]
+    return nn.Sequential(nn.Conv1d(channels, 8, 3), *pooled)
+
+
+@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize("data", [letters, bands])
+def test_letters_and_bands_in_no_order_are_known_by_their_axes(data: Any, seed: int) -> None:
+    x, y = data(seed)
+    channels = x.shape[2]
+    viewed = finding(convolutions(channels), x.reshape(len(x), channels, 20), y)
+    assert viewed is not None
+    assert viewed.where == {"layers": ["0"]}
+    assert "in memory they lie as [batch, time, channels]" in viewed.explanation
+    assert finding(convolutions(channels), x.transpose(1, 2).contiguous(), y) is None

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from sevensteps.doctor.case import Case
+from sevensteps.doctor.learning import judge
 from sevensteps.doctor.measures import learned_enough
 from sevensteps.observe.step_account import GroupAccount, ParameterAccount, joint_norm
 
@@ -78,8 +79,11 @@ def gradient_uses_by_hand(case: Case) -> Iterator[GradientUse]:
 
 def known_to_learn(case: Case, at_least: float) -> bool:
     """`learned_enough`, but not where neither a score nor the loss can say so: what an account
-    proves is a fault of the loop, whatever its loss measures.
+    proves is a fault of the loop, whatever its loss measures. Nor where the loss fell far, and
+    another measure says that nothing was learned.
     """
+    if case.skill is None and judge(case).is_bad:
+        return False
     return (case.skill is not None or case.loss_is_error) and learned_enough(case, at_least)
 
 

@@ -25,7 +25,13 @@ from sevensteps.doctor.case import Case, targets_of
 from sevensteps.doctor.finding import Finding, Measure, Remedy
 from sevensteps.doctor.gradient_use import known_to_learn
 from sevensteps.doctor.learning import judge
-from sevensteps.doctor.measures import final_loss, learned_enough, significant, weight_layers
+from sevensteps.doctor.measures import (
+    final_loss,
+    first_loss,
+    learned_enough,
+    significant,
+    weight_layers,
+)
 from sevensteps.doctor.simple_models import simple_model_score, worse_than_simple_model
 from sevensteps.observe.structure import first_tensor
 
@@ -65,6 +71,7 @@ GOOD = 0.8  # of the way to a perfect score; then a better simple model has to b
 FAR, NEARLY_ALL = 50.0, 0.95  # spreads of the others that a mark lies away; learned all the same
 LEAST_MARKS, DIFFERENT = 5, 10  # rows with a mark; other numbers, fewer are codes
 ROWS, MOST_COLUMNS = 5000, 200  # that are looked through
+STRETCHES = 10  # of the losses, fewer say nothing of the first
 MARGIN = 0.05  # of the score that a simple model on standardised inputs does better
 
 
@@ -85,7 +92,7 @@ def examine(case: Case) -> Finding | None:
         return None
     if case.before_training:
         return None  # Adam takes raw pixels well: only the training can tell
-    if known_to_learn(case, 0.97):
+    if known_to_learn(case, 0.97) and not _fell_at_once(case):
         return None
     simple, score = simple_model_score(case), case.scores.get("train")
     if simple is not None and score is not None:
@@ -110,8 +117,10 @@ def examine(case: Case) -> Finding | None:
                 )
             )
             return None
-    elif known_to_learn(case, 0.5) or not (case.loss_is_error or _first_layer_suffers(case)):
-        return None
+    else:
+        learned = known_to_learn(case, 0.5) and not _fell_at_once(case)
+        if learned or not (case.loss_is_error or _first_layer_suffers(case)):
+            return None
     evidence = [
         Measure("root mean square of the inputs", significant(size), "about 1", "samples seen")
     ]
@@ -209,6 +218,17 @@ def _is_at_chance(case: Case) -> bool:
     judgement = judge(case)
     at_chance = judgement.verdict == "chance" and judgement.had_time
     return at_chance and _first_layer_suffers(case)
+
+
+def _fell_at_once(case: Case) -> bool:
+    """Whether a loss of which nothing else is known fell in the first steps alone, from where large
+    inputs had put it, and the first layer suffers: no more was learned than a bias.
+    """
+    means = [value for _, value in case.smoothed_losses]
+    if case.skill is not None or len(means) < STRETCHES or not _first_layer_suffers(case):
+        return False
+    at_once, later = first_loss(case) - means[0], means[0] - final_loss(case)
+    return final_loss(case) > 0 and at_once > 2 * max(later, 0.0) and later < means[0] / 2
 
 
 def _first_layer_suffers(case: Case) -> bool:

@@ -88,3 +88,65 @@ def test_a_network_that_knows_nothing_of_a_rare_class(scale: float, named: bool)
             watch.step(loss, target=y[rows])
     findings = watch.diagnose(train=(scale * x, y)).findings
     assert ("inputs_unscaled" in [f.condition for f in findings]) is named
+
+
+@pytest.mark.draws
+@pytest.mark.parametrize("shift", [0.0, 100.0])
+def test_a_loss_that_fell_from_where_large_inputs_had_put_it_is_no_success(shift: float) -> None:
+    """Two answers by name, for which there is no score of the whole."""
+    torch.manual_seed(0)
+    x = torch.randn(400, 8)
+    kind, size = (x[:, 0] > 0).long(), x[:, 1] * x[:, 2]
+
+    class Both(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.body = nn.Sequential(nn.Linear(8, 48), nn.ReLU())
+            self.kind, self.size = nn.Linear(48, 2), nn.Linear(48, 1)
+
+        def forward(self, x: Tensor) -> dict[str, Tensor]:
+            code = self.body(x)
+            return {"kind": self.kind(code), "size": self.size(code)[:, 0]}
+
+    network = Both()
+    optimizer = torch.optim.SGD(network.parameters(), lr=0.03, momentum=0.9)
+    with ss.watch(network, optimizer) as watch:
+        for _ in range(25):
+            for rows in torch.randperm(400).split(40):
+                answer = network(x[rows] + shift)
+                loss = nn.functional.cross_entropy(answer["kind"], kind[rows])
+                loss = loss + nn.functional.mse_loss(answer["size"], size[rows])
+                optimizer.zero_grad()
+                loss.backward()
+                optimizer.step()
+                watch.step(loss, target={"kind": kind[rows], "size": size[rows]})
+    diagnosis = watch.diagnose(train=(x + shift, {"kind": kind, "size": size}))
+    named = [finding.condition for finding in diagnosis.findings]
+    assert named[:1] == (["inputs_unscaled"] if shift else [])
+
+
+@pytest.mark.draws
+@pytest.mark.parametrize("shift", [0.0, 100.0])
+def test_letters_without_places_from_large_inputs(shift: float) -> None:
+    """A loss of which nothing is known but that it fell in its first steps alone."""
+    torch.manual_seed(0)
+    letters = torch.randint(1, 4, (200, 3))
+    voices = torch.cat([torch.zeros(1, 6), 2 * torch.randn(3, 6)])
+    which = letters.repeat_interleave(4, 1) * (torch.arange(12) % 4 < 3)
+    x = voices[which] + 0.2 * torch.randn(200, 12, 6) + shift
+    network = nn.Sequential(nn.Linear(6, 32), nn.Tanh(), nn.Linear(32, 4))
+    optimizer = torch.optim.Adam(network.parameters(), lr=1e-2)
+    frames, lengths = torch.full((20,), 12), torch.full((20,), 3)
+    with ss.watch(network, optimizer) as watch:
+        for _ in range(20):
+            for rows in torch.randperm(200).split(20):
+                chances = network(x[rows]).log_softmax(2).transpose(0, 1)
+                loss = nn.functional.ctc_loss(chances, letters[rows], frames, lengths)
+                optimizer.zero_grad()
+                loss.backward()
+                optimizer.step()
+                watch.step(loss)
+    named = [finding.condition for finding in watch.diagnose().findings]
+    assert [name for name in named if name == "inputs_unscaled"] == (
+        ["inputs_unscaled"] if shift else []
+    )

@@ -29,6 +29,7 @@ from sevensteps.doctor.case import Case
 from sevensteps.doctor.drawn_weights import are_as_drawn, is_as_drawn
 from sevensteps.doctor.finding import Finding, Measure, Remedy, Severity
 from sevensteps.doctor.gradient_use import known_to_learn
+from sevensteps.doctor.learning import judge
 from sevensteps.doctor.measures import (
     layer_label,
     learned_enough,
@@ -74,7 +75,7 @@ LEAST = 1e-7  # of the weights: a step that is less changes no number of 32 bits
 MOST_PLAIN = 0.2  # of all weights, that are tensors and no parameters
 STEPPED_LOOKS = 6  # with a step of an optimizer that no gradient ever reached
 LEAST_NUMBERS = 100  # of a matrix, of fewer nothing can be told
-BETTER_THAWED = 0.1  # of the validation score
+BETTER_THAWED, MUCH_BETTER_THAWED = 0.1, 0.2  # of the validation score
 ELSEWHERE = 0.7  # of the way to a perfect validation score
 HARDLY = 0.1  # norms of the weights that are trained, that all steps come to
 FAR = 16  # steps between first and last look; gradients may be accumulated over some
@@ -352,13 +353,16 @@ def _frozen_as_drawn(case: Case) -> Finding | None:
 
 
 def _better_thawed(case: Case, frozen: list[str], matrices: list[Tensor]) -> Finding | None:
-    """Frozen layers that show no trace of a training, where a copy that trains them, too, does far
-    better after as many steps than one that does not.
+    """Frozen layers that show no trace of a training, or with which nothing was learned, where a
+    copy that trains them, too, does far better after as many steps than one that does not.
     """
-    if not all(m.numel() < LEAST_NUMBERS or is_as_drawn(m) for m in matrices):
+    drawn = all(m.numel() < LEAST_NUMBERS or is_as_drawn(m) for m in matrices)
+    if not drawn and not judge(case).is_bad:
         return None
     thawed, still = more_steps(case, thawed=True), more_steps(case)
-    if thawed is None or still is None or thawed.after - still.after < BETTER_THAWED:
+    if thawed is None or still is None:
+        return None
+    if thawed.after - still.after < (BETTER_THAWED if drawn else MUCH_BETTER_THAWED):
         return None
     finding = _finding(
         case,
@@ -366,12 +370,17 @@ def _better_thawed(case: Case, frozen: list[str], matrices: list[Tensor]) -> Fin
         sum(m.numel() for m in matrices)
         / sum(math.prod(p.shape) for p in case.facts.parameters.values()),
         0.85,
-        f"{_list(frozen)} are frozen, and show no trace of a training. A copy that trains them, "
-        f"too, scores {thawed.after:.2g} on the validation data after {thawed.steps} more steps; "
-        f"one that leaves them frozen {still.after:.2g}.",
-        "requires_grad is False, and distributed as drawn",
+        f"{_list(frozen)} are frozen"
+        + (", and show no trace of a training" if drawn else ", and nothing was learned with them")
+        + f". A copy that trains them, too, scores {thawed.after:.2g} on the validation data after "
+        f"{thawed.steps} more steps; one that leaves them frozen {still.after:.2g}.",
+        "requires_grad is False, and distributed as drawn"
+        if drawn
+        else "requires_grad is False; a copy was trained on with them",
         "let them be trained, or load them: load_state_dict(…, strict=False) loads in silence only "
-        "what has the same name; print what it returns",
+        "what has the same name; print what it returns"
+        if drawn
+        else "let them be trained: requires_grad_(True), or from_pretrained(table, freeze=False)",
     )
     finding.remedies[0].change.clear()  # it is not an optimizer that is lacking
     return finding

@@ -205,3 +205,38 @@ def test_a_network_left_out_beside_two_optimizers_of_another() -> None:
     [finding] = [f for f in watch.diagnose().findings if f.condition == "parameters_not_updated"]
     assert finding.severity == "error"
     assert "none holds those of maker (Generator): its 2,690 parameters" in finding.explanation
+
+
+@pytest.mark.parametrize("frozen", [True, False])
+def test_a_frozen_table_with_which_nothing_is_learned(frozen: bool) -> None:
+    """Its numbers are those of nobody's drawing; a copy that trains them shows what they cost."""
+    torch.manual_seed(1)
+    words = torch.randint(32, (700, 30))
+    y = (((words % 7) < 3).double().mean(1) > 0.45).long()
+    table = torch.linspace(-2, 2, 64).reshape(2, 32).T.sin().contiguous()
+
+    class Words(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.words = nn.Embedding.from_pretrained(table, freeze=frozen)
+            self.head = nn.Linear(2, 2)
+
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            answer: torch.Tensor = self.head(self.words(x).mean(1))
+            return answer
+
+    network = Words()
+    optimizer = torch.optim.Adam([p for p in network.parameters() if p.requires_grad], lr=3e-2)
+    with ss.watch(network, optimizer) as watch:
+        for _ in range(10):
+            for rows in torch.randperm(500).split(20):
+                loss = F.cross_entropy(network(words[rows]), y[rows])
+                optimizer.zero_grad()
+                loss.backward()
+                optimizer.step()
+                watch.step(loss, target=y[rows])
+    diagnosis = watch.diagnose(
+        train=(words[:500], y[:500]), valid=(words[500:], y[500:]), loss_fn=F.cross_entropy
+    )
+    named = [finding.condition for finding in diagnosis.findings]
+    assert named[:1] == (["parameters_not_updated"] if frozen else [])

@@ -4,7 +4,8 @@ As where a mask lets nothing through, a wrong variable goes on, or the step of a
 that has seen nothing yet. Measured: whether another sample's input, one of several inputs, or a
 stretch of a sequence, moves any answer at all in evaluation mode; and whether it does with weights
 that are drawn anew, so that the structure is to blame, and not what the training made of it. And
-the spread of the answers between samples. Source: an answer that ignores the input is the baseline
+the spread of the answers between samples; and whether what is not used tells more of the targets
+than what the last layer reads. Source: an answer that ignores the input is the baseline
 of every score.
 
 Remedies: follow the input through `forward` to where it is lost: masks (True blocks in PyTorch's
@@ -21,13 +22,14 @@ import torch
 from sevensteps.doctor.asking import TARGETS, main_target, only_tensor
 from sevensteps.doctor.case import Case
 from sevensteps.doctor.finding import Finding, Measure, Remedy
-from sevensteps.doctor.measures import layer_label, significant
+from sevensteps.doctor.measures import layer_label, learned_enough, significant
 from sevensteps.doctor.questions.another_input import (
     ALIKE,
     AnotherInput,
     another_input,
     input_name,
 )
+from sevensteps.doctor.questions.missed_part import MissedPart, missed_part
 from sevensteps.doctor.simple_models import worse_than_simple_model
 from sevensteps.observe.structure import tensors_of
 
@@ -52,6 +54,8 @@ EXPLAINS = (
     "not_shuffled",
 )
 POOR = 0.5  # skill, below which a part that is not used is missed
+GOOD = 0.9  # skill, from which on nothing is missed
+TELLS = 0.1  # of a linear model's score, that a part which is not used adds
 AHEAD = 0.1  # of the score, of a simple model that sees all columns
 SEQUENCE = 4  # steps, fewer whole numbers are columns, each looked up in its own table
 MOST = 0.5  # of a sequence that moves no answer
@@ -63,8 +67,10 @@ def examine(case: Case) -> Finding | None:
         return None
     if answers.spread <= ALIKE and answers.redrawn <= ALIKE:
         return _nothing_used(case, answers)
-    if not case.loss_is_error or case.skill is None or case.skill > POOR:
+    if not case.loss_is_error or case.skill is None:
         return None
+    if case.skill > POOR:
+        return None if learned_enough(case, GOOD) else _missed(case, answers)
     unused = [path for path in answers.unused if not _is_aside(case, path)]
     if unused and len(unused) < len(answers.parts):
         return _input_unused(unused, answers)
@@ -76,7 +82,46 @@ def examine(case: Case) -> Finding | None:
             return _places_unused(reached, steps, answers)
         if answers.length < SEQUENCE or worse_than_simple_model(case, AHEAD):
             return _columns_unused(blocked, steps, answers)
-    return None
+    return _missed(case, answers)
+
+
+def _missed(case: Case, answers: AnotherInput) -> Finding | None:
+    """What moves no answer, whatever the weights are, and tells more of the targets than the
+    network knows.
+    """
+    unused = [path for path in answers.unused if not _is_aside(case, path)]
+    for path in unused if len(unused) < len(answers.parts) else []:
+        missed = missed_part(case, path)
+        if missed is not None and missed.with_it - missed.without > TELLS:
+            return _told_by(_input_unused([path], answers), missed)
+    blocked = tuple(at for at, moves in answers.places.items() if not moves)
+    if not blocked or len(blocked) == len(answers.places):
+        return None
+    missed = missed_part(case, answers.path, blocked)
+    if missed is None or missed.with_it - missed.without <= TELLS:
+        return None
+    steps = sum(last - first + 1 for first, last in blocked)
+    if _is_table(case):
+        return _told_by(_columns_unused(list(blocked), steps, answers), missed)
+    reached = [at for at, moves in answers.places.items() if moves]
+    return _told_by(_places_unused(reached, steps, answers), missed)
+
+
+def _told_by(finding: Finding, missed: MissedPart) -> Finding:
+    finding.confidence = 0.9
+    finding.explanation += (
+        " Beside what the network makes of the rest, it would tell more of the targets: a linear "
+        f"model of both reaches {missed.with_it:.3g}, of the rest alone {missed.without:.3g}."
+    )
+    finding.evidence.append(
+        Measure(
+            "score of a linear model of the last layer's inputs, with what is not used and without",
+            f"{missed.with_it:.3g}, {missed.without:.3g}",
+            f"less than {TELLS:g} apart",
+            "cross-validated",
+        )
+    )
+    return finding
 
 
 def _nothing_used(case: Case, answers: AnotherInput) -> Finding:

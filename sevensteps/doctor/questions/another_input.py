@@ -27,7 +27,8 @@ class AnotherInput:
 
     `unused` are the inputs, by path, that move no answer when they are another sample's, with the
     present weights and with new ones; `parts` all that were asked about. `places` says for each
-    stretch of a sequence of `length` steps, or columns, (first, last), whether it moves any answer.
+    stretch of the sequence at `path`, of `length` steps, or columns, (first, last), whether it
+    moves any answer.
     """
 
     samples: int
@@ -38,6 +39,7 @@ class AnotherInput:
     unused: tuple[str, ...]
     length: int
     places: dict[tuple[int, int], bool]
+    path: str = ""
 
 
 def another_input(case: Case) -> AnotherInput | None:
@@ -64,7 +66,7 @@ def _ask(asker: Asker) -> AnotherInput | None:
         if _varies(tensor, asker.count)
     }
     still = {path for path, other in changed.items() if torch.equal(answers, asker(other))}
-    stretches, length = _stretches(asker, tensors)
+    stretches, length, sequence = _stretches(asker, tensors)
     unmoved = {at for at, other in stretches.items() if torch.equal(answers, asker(other))}
     spread, layer = _spread(answers), ""
     if spread <= ALIKE:
@@ -86,6 +88,7 @@ def _ask(asker: Asker) -> AnotherInput | None:
         tuple(path for path in changed if path in still),
         length,
         {at: at not in unmoved for at in stretches},
+        sequence,
     )
 
 
@@ -98,12 +101,14 @@ def _with(inputs: Any, tensor: Tensor, other: Tensor) -> Any:
     return map_tensors(lambda t: other if t is tensor else t, inputs)
 
 
-def _stretches(asker: Asker, tensors: dict[str, Tensor]) -> tuple[dict[tuple[int, int], Any], int]:
+def _stretches(
+    asker: Asker, tensors: dict[str, Tensor]
+) -> tuple[dict[tuple[int, int], Any], int, str]:
     """The inputs with each stretch of the first sequence, or of a table's columns, replaced by
-    another sample's, and how long that is.
+    another sample's, how long that is, and its path.
     """
-    for tensor in tensors.values():
-        axis = {2: 1, 3: 1, 4: 2}.get(tensor.ndim, 0)
+    for path, tensor in tensors.items():
+        axis = sequence_axis(tensor)
         # whole numbers in two columns are looked up, each in a table of its own
         fewest = 4 if tensor.is_floating_point() or tensor.ndim > 2 else 2
         if not _varies(tensor, asker.count) or axis == 0 or tensor.shape[axis] < fewest:
@@ -115,8 +120,13 @@ def _stretches(asker: Asker, tensors: dict[str, Tensor]) -> tuple[dict[tuple[int
             other[at] = tensor.roll(asker.count // 2, 0)[at]
             if not torch.equal(other, tensor):
                 changed[int(places[0]), int(places[-1])] = _with(asker.inputs, tensor, other)
-        return changed, length
-    return {}, 0
+        return changed, length, path
+    return {}, 0, ""
+
+
+def sequence_axis(tensor: Tensor) -> int:
+    """The axis of an input along which its steps, columns or rows of pixels lie; 0: it has none."""
+    return {2: 1, 3: 1, 4: 2}.get(tensor.ndim, 0)
 
 
 def _spread(answers: Tensor) -> float:

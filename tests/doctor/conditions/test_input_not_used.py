@@ -139,3 +139,53 @@ def test_a_number_that_is_looked_up_in_both_tables(twice: bool) -> None:
     assert (finding is not None) == twice
     if finding is not None:
         assert "Of 2 columns of the input, 1 move no answer" in finding.explanation
+
+
+class Asked(nn.Module):
+    """Numbers, and which of two questions is put; `used`: it is heard."""
+
+    def __init__(self, used: bool) -> None:
+        super().__init__()
+        self.body, self.question = nn.Linear(4, 32), nn.Embedding(2, 32)
+        self.out, self.used = nn.Linear(32, 2), used
+
+    def forward(self, x: Tensor, question: Tensor) -> Tensor:
+        code, asked = self.body(x).relu(), self.question(question)
+        answer: Tensor = self.out(code * asked if self.used else code)
+        return answer
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_an_input_that_would_tell_more_is_missed_by_a_network_that_learned_half(seed: int) -> None:
+    torch.manual_seed(seed)
+    question = torch.randint(2, (300,))
+    side = (Z[:, 1] > 0).long()
+    # four in five are told by the numbers alone
+    y = torch.where((question == 0) | (Z[:, 2] > -0.25), side, 1 - side)
+    finding = trained(Asked(False), (Z, question), y)
+    assert finding is not None
+    assert finding.where == {"inputs": ["1"]}
+    assert "it would tell more of the targets" in finding.explanation
+    # what tells nothing is not missed, nor what is heard
+    assert trained(Asked(True), (Z, question), y) is None
+    noise = torch.where(torch.rand(300) < 0.15, 1 - side, side)
+    assert trained(Asked(False), (Z, question), noise) is None
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_rows_of_pixels_that_a_slice_leaves_out(seed: int) -> None:
+    torch.manual_seed(seed)
+    x = torch.randn(300, 1, 8, 8)
+    y = (x[:, 0, 2, 3] + 1.2 * x[:, 0, 7, 3] > 0).long()
+
+    def sliced(out: nn.Module, x: Tensor) -> Tensor:
+        answer: Tensor = out(x[:, :, :6].flatten(1))
+        return answer
+
+    finding = trained(Net(sliced, nn.Linear(48, 2)), (x,), y)
+    assert finding is not None
+    assert "it would tell more of the targets" in finding.explanation
+    whole = Net(lambda out, x: out(x.flatten(1)), nn.Linear(64, 2))
+    assert trained(whole, (x,), y) is None
+    aside = (x[:, 0, 2, 3] + 0.3 * torch.randn(300) > 0).long()
+    assert trained(Net(sliced, nn.Linear(48, 2)), (x,), aside) is None

@@ -1,0 +1,93 @@
+"""Would what moves no answer, of the inputs, tell more of the targets than the network knows?"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import partial
+
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+
+from sevensteps.doctor.asking import main_target
+from sevensteps.doctor.case import Case
+from sevensteps.doctor.kind_of_task import class_indices
+from sevensteps.doctor.questions.another_input import sequence_axis
+from sevensteps.doctor.questions.asker import Asker, put
+from sevensteps.doctor.questions.layers import passages
+from sevensteps.doctor.simple_models import classification_score, regression_score
+from sevensteps.observe.structure import tensors_of
+
+ASKED = 400  # samples
+LEAST = 60  # of fewer a model says little
+CODES, NUMBERS, PRODUCTS = 64, 64, 1000  # of a sample; more are mixed at random, or left out
+FEW_VALUES = 16  # of a whole number, each a column of its own
+
+
+@dataclass(frozen=True)
+class MissedPart:
+    """Cross-validated scores of a linear model: of what the last layer reads, and with the part of
+    the input beside it, and their products or not.
+    """
+
+    without: float
+    with_it: float
+
+
+def missed_part(
+    case: Case, path: str, places: tuple[tuple[int, int], ...] = ()
+) -> MissedPart | None:
+    """The input at `path`, or only its `places` (first, last) along the axis of a sequence, beside
+    what the network makes of the rest.
+    """
+    return put(case, "input_not_used", partial(_ask, path, places), ASKED)
+
+
+def _ask(path: str, places: tuple[tuple[int, int], ...], asker: Asker) -> MissedPart | None:
+    part, target = tensors_of(asker.inputs).get(path), main_target(asker.targets)
+    if part is None or target is None or len(target) != asker.count or asker.count < LEAST:
+        return None
+    if places:
+        axis = sequence_axis(part)
+        rows = torch.cat([torch.arange(first, last + 1) for first, last in places])
+        part = part.index_select(axis, rows.to(part.device))
+    read = [
+        passage.input
+        for passage in passages(asker, asker.inputs)
+        if isinstance(passage.module, nn.Linear) and passage.input is not None
+    ]
+    codes = read[-1] if read and len(read[-1]) == asker.count else asker(asker.inputs)
+    known, more = _columns(codes, CODES), _columns(part.cpu(), NUMBERS)
+    products = (known[:, :, None] * more[:, None]).flatten(1)
+    beside = [torch.cat([known, more], 1)]
+    if products.shape[1] <= PRODUCTS:
+        beside.append(torch.cat([known, more, products], 1))
+    without, *with_it = (_score(asker.case, x, target.cpu()) for x in (known, *beside))
+    best = max((score for score in with_it if score is not None), default=None)
+    return None if without is None or best is None else MissedPart(without, best)
+
+
+def _columns(numbers: Tensor, most: int) -> Float[Tensor, "N D"]:
+    """Standardised columns; whole numbers of few values as a column for each."""
+    flat = (
+        numbers.detach().cpu().flatten(1) if numbers.ndim > 1 else numbers.detach().cpu()[:, None]
+    )
+    whole = not flat.is_floating_point()
+    if whole and flat.shape[1] == 1 and len(values := flat.unique()) <= FEW_VALUES:
+        flat = flat == values
+    flat = flat.double()
+    if flat.shape[1] > most:
+        draw = torch.Generator().manual_seed(0)
+        flat = flat @ torch.randn(flat.shape[1], most, generator=draw, dtype=torch.double)
+    spread = flat.std(0, correction=0)
+    varied = spread > 1e-12
+    return (flat - flat.mean(0))[:, varied] / spread[varied]
+
+
+def _score(case: Case, x: Float[Tensor, "N D"], target: Tensor) -> float | None:
+    if case.task == "regression":
+        return regression_score(x, target.reshape(len(target), -1).double(), linear=True)
+    if case.task not in ("binary", "multiclass"):
+        return None
+    classes = class_indices(target).unique(return_inverse=True)[1]
+    return classification_score(x, classes, linear=True)

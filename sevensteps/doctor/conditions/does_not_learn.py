@@ -35,6 +35,7 @@ from sevensteps.doctor.measures import (
     weight_layers,
 )
 from sevensteps.doctor.other_scores import ChanceComparison
+from sevensteps.doctor.probes import TELLS, most_told
 from sevensteps.doctor.simple_models import simple_model_score
 
 STEP = "stop"
@@ -105,9 +106,11 @@ def _finding(case: Case, sign: Failure) -> Finding:
 def _pattern(case: Case) -> bool | None:
     """Whether a simple model finds a pattern in the data; None where none can be asked."""
     simple, least = simple_model_score(case), case.baseline_score
-    if simple is None or least is None or least >= 1:
-        return None
-    return simple - least > PATTERN * (1 - least)
+    known = simple is not None and least is not None and least < 1
+    if known and simple - least > PATTERN * (1 - least):  # type: ignore[operator]
+        return True
+    told = most_told(case)
+    return told > TELLS if told is not None else False if known else None
 
 
 def _exactly(comparisons: list[ChanceComparison]) -> bool:
@@ -124,9 +127,9 @@ def _about_pattern(pattern: bool | None) -> str:
     if pattern is None:
         return "Whether these data have a pattern could not be tested by a simpler model."
     if pattern:
-        return "A simple model does better on the same samples: there is something to be learned."
+        return "A simple model tells more of the same samples: there is something to be learned."
     return (
-        "Neither does a simple model, linear or of nearest neighbours, do better on these samples: "
+        "Neither does any of several simple models do better on these samples: "
         "there may be little in the inputs that tells of the targets, or it takes more data."
     )
 

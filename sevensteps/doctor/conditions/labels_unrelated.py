@@ -5,7 +5,9 @@ neighbours, without any network: where targets follow from inputs, samples that 
 agree more often than chance. Judged against the spread of that agreement for shuffled targets, and
 only where neither the network nor a simple model does better than guessing, and a linear model
 explains no more of all targets than chance has it. Of rare classes all samples are compared, not
-their share. Without a score the network's answers have to be at chance in another measure. Source:
+their share. Nor where one of several small models tells more than chance does, as of a pattern that
+may stand anywhere in a signal or a text; of words, and of numbers that are looked up, these alone
+are asked. Without a score the network's answers have to be at chance in another measure. Source:
 Zhang et al. 2017, Understanding deep learning requires rethinking generalization. And exactly,
 where the training data are known: rows that were fed with another target than these data have for
 them. Of losses over rows: whether output and target were laid out in the same order. Of masks:
@@ -33,6 +35,7 @@ from sevensteps.doctor.kind_of_task import class_indices
 from sevensteps.doctor.learning import judge
 from sevensteps.doctor.measures import learned_enough, significant
 from sevensteps.doctor.overlay import overlay
+from sevensteps.doctor.probes import TELLS, most_told
 from sevensteps.doctor.simple_models import nearest_samples, simple_model_score, standardized_table
 
 STEP = "repeat"
@@ -212,6 +215,8 @@ def _unrelated(case: Case) -> Finding | None:
         said = f"{reached:.3g}, where guessing reaches {chance:.3g}"
         of = "validation, else training"
         measures = [Measure("score", significant(reached), f"above {chance:.3g}", of)]
+    if case.sample is not None and not case.sample[0].is_floating_point():
+        return _not_told(case, said, measures)
     table = standardized_table(case, ROWS_COMPARED, _with_rare_ones(case))
     if table is None or len(table[0]) < SAMPLES:
         return None
@@ -224,7 +229,10 @@ def _unrelated(case: Case) -> Finding | None:
     chance_of_relation = case.of_data("linear relation", lambda: _linear_relation(case))
     if chance_of_relation is not None and _together(agreement, chance_of_relation) < BY_CHANCE:
         return None  # weakly, or of a rare class
-    simple = simple_model_score(case)
+    told = most_told(case)
+    if told is not None and told > TELLS:
+        return None  # by what may stand anywhere in a sample, of which neighbours know nothing
+    simple = simple_model_score(case) if told is None else None
     if simple is not None and chance is not None and simple - chance > 0.1 * (1 - chance):
         return None
     return Finding(
@@ -250,6 +258,42 @@ def _unrelated(case: Case) -> Finding | None:
                 {},
                 "a pattern can only be learned where there is one",
                 "check that inputs and targets are read, sorted and split together",
+            )
+        ],
+        {},
+        0,
+    )
+
+
+def _not_told(case: Case, said: str, measures: list[Measure]) -> Finding | None:
+    """Words, or numbers that are looked up, by which none of several small models tells targets."""
+    told = most_told(case)
+    if told is None or told > TELLS:
+        return None
+    return Finding(
+        "labels_unrelated",
+        STEP,
+        "warning",
+        0.6,
+        f"What the network has learned does not carry over ({said}), and small models of several "
+        "kinds, of words by their number, by their place and in their neighbourhood, and of the "
+        "products of their vectors, tell no more of the targets on samples that they were not "
+        f"fitted to than chance does ({told:.1f} standard deviations). Inputs and targets were "
+        "probably shuffled, sorted or joined apart from each other.",
+        [
+            Measure(
+                "what the best of several small models tells, in standard deviations from chance",
+                significant(told),
+                f"above {TELLS:g}",
+                "samples that they were not fitted to",
+            ),
+            *measures,
+        ],
+        [
+            Remedy(
+                {},
+                "a pattern can only be learned where there is one",
+                "check that inputs and targets are read, sorted, joined and split together",
             )
         ],
         {},

@@ -92,6 +92,8 @@ def counts(follows: bool) -> Diagnosis:
 
 
 FORMS = pytest.mark.parametrize("train", [next_token, topics, counts])
+# small models may look for a relation where there is one target for each sample
+NAMED = {next_token: "does_not_learn", topics: "labels_unrelated", counts: "labels_unrelated"}
 
 
 @FORMS
@@ -100,8 +102,9 @@ def test_chance_is_named(train: Callable[[bool], Diagnosis], seed: int) -> None:
     torch.manual_seed(seed)
     said = train(False)
     (finding,) = (f for f in said.findings if f.severity != "info")
-    assert (finding.condition, finding.severity) == ("does_not_learn", "warning")
-    assert "where the same for all gives" in finding.explanation
+    assert (finding.condition, finding.severity) == (NAMED[train], "warning")
+    compared = {"does_not_learn": "where the same for all gives"}
+    assert compared.get(NAMED[train], "where guessing reaches") in finding.explanation
     assert "Nothing is wrong" not in str(said)
 
 
@@ -136,7 +139,7 @@ def test_a_few_steps_are_no_failure_and_no_success() -> None:
 
 def test_what_was_not_handed_over_is_asked_for() -> None:
     torch.manual_seed(0)
-    x = torch.randint(WORDS, (3200, 9))
-    said = diagnosis(Bag(3), x, torch.randint(3, (3200,)), F.cross_entropy, 2, tell=False)
+    tokens = torch.randint(WORDS, (800, 13))
+    said = diagnosis(NextToken(), tokens[:, :-1], tokens[:, 1:], per_token, 5, tell=False)
     (finding,) = (f for f in said.findings if f.condition == "does_not_learn")
     assert any("train=(inputs, targets)" in remedy.advice for remedy in finding.remedies)

@@ -84,3 +84,59 @@ def test_outputs_laid_out_in_another_order_than_their_targets(time_first: bool) 
             watch.step(loss, target=x)
     named = [finding.condition for finding in watch.diagnose().findings]
     assert ("labels_unrelated" in named) == time_first
+
+
+def unrelated(network: nn.Module, x: Tensor, y: Tensor, loss_fn: Callable[..., Tensor]) -> bool:
+    """Whether the targets are said to have nothing to do with the inputs; half is validation."""
+    optimizer = torch.optim.Adam(network.parameters(), lr=1e-2)
+    count = len(x) // 2
+    with ss.watch(network, optimizer) as watch:
+        for _ in range(8):
+            for rows in torch.randperm(count).split(32):
+                loss = loss_fn(network(x[rows]), y[rows])
+                optimizer.zero_grad()
+                loss.backward()
+                optimizer.step()
+                watch.step(loss, target=y[rows])
+    data = {"train": (x[:count], y[:count]), "valid": (x[count:], y[count:])}
+    findings = watch.diagnose(**data, loss_fn=loss_fn).findings
+    return "labels_unrelated" in [f.condition for f in findings if f.severity != "info"]
+
+
+class Products(nn.Module):
+    """Ratings from the product of a user's and an item's vector."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.users, self.items = nn.Embedding(40, 4), nn.Embedding(30, 4)
+
+    def forward(self, pairs: Tensor) -> Tensor:
+        users, items = self.users(pairs[:, 0]), self.items(pairs[:, 1])
+        answer: Tensor = (users * items).sum(1)
+        return answer
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_ratings_that_were_joined_to_other_pairs(seed: int) -> None:
+    torch.manual_seed(seed)
+    pairs = torch.stack([torch.randint(40, (2500,)), torch.randint(30, (2500,))], 1)
+    users, items = torch.randn(40, 2), torch.randn(30, 2)
+    ratings = (users[pairs[:, 0]] * items[pairs[:, 1]]).sum(1)
+    assert not unrelated(Products(), pairs, ratings, F.mse_loss)
+    apart = pairs[pairs[:, 1].argsort()]
+    assert unrelated(Products(), apart, ratings, F.mse_loss)
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_words_that_may_stand_anywhere_are_a_relation(seed: int) -> None:
+    """Which a network that adds up its inputs cannot see, nor can nearest neighbours."""
+    torch.manual_seed(seed)
+    letters, y = torch.randint(4, (1600, 24)), torch.randint(2, (1600,))
+    starts = torch.randint(20, (1600,)).tolist()
+    for row in y.nonzero().flatten().tolist():
+        letters[row, starts[row] : starts[row] + 4] = torch.tensor([3, 0, 3, 1])
+    x = F.one_hot(letters, 4).float().transpose(1, 2)
+    first = [nn.Conv1d(4, 8, 1), nn.ReLU(), nn.AdaptiveAvgPool1d(1), nn.Flatten()]
+    deaf = nn.Sequential(*first, nn.Linear(8, 2))
+    assert not unrelated(deaf, x, y, F.cross_entropy)
+    assert unrelated(deaf, x, y[torch.randperm(1600)], F.cross_entropy)

@@ -1,0 +1,85 @@
+"""Small models of several kinds tell targets that follow from inputs, and no others."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from sevensteps.doctor.case import Case
+from sevensteps.doctor.probes import TELLS, most_told
+from sevensteps.observe.network_facts import network_facts
+from sevensteps.observe.observation import Observation
+
+pytestmark = pytest.mark.draws
+Data = tuple[Tensor, Tensor, str]
+
+
+def told(x: Tensor, y: Tensor, task: str) -> float | None:
+    case = Case(Observation(network_facts(nn.Identity())), None, train=(x, y))
+    vars(case).update(task=task)
+    return most_told(case)
+
+
+def word_anywhere(draw: torch.Generator) -> Data:
+    letters = torch.randint(4, (700, 24), generator=draw)
+    y = torch.randint(2, (700,), generator=draw)
+    starts = torch.randint(20, (700,), generator=draw)
+    for row in y.nonzero().flatten().tolist():
+        letters[row, starts[row] : starts[row] + 4] = torch.tensor([3, 0, 3, 1])
+    return letters, y, "binary"
+
+
+def same_word_one_hot(draw: torch.Generator) -> Data:
+    letters, y, task = word_anywhere(draw)
+    return F.one_hot(letters, 4).float().transpose(1, 2), y, task
+
+
+def bar_anywhere(draw: torch.Generator) -> Data:
+    x, y = (
+        0.3 * torch.randn(500, 1, 10, 10, generator=draw),
+        torch.randint(2, (500,), generator=draw),
+    )
+    at = torch.randint(7, (500, 2), generator=draw)
+    for row, (top, left) in enumerate(at.tolist()):
+        if y[row]:
+            x[row, 0, top, left : left + 4] += 1
+        else:
+            x[row, 0, top : top + 4, left] += 1
+    return x, y, "binary"
+
+
+def users_and_items(draw: torch.Generator) -> Data:
+    pairs = torch.stack([torch.randint(n, (3000,), generator=draw) for n in (50, 40)], 1)
+    users, items = (torch.randn(n, 2, generator=draw) for n in (50, 40))
+    return pairs, (users[pairs[:, 0]] * items[pairs[:, 1]]).sum(1), "regression"
+
+
+def table(draw: torch.Generator) -> Data:
+    x = torch.randn(600, 5, generator=draw)
+    return x, (x[:, :1] * x[:, 1:2]).sign(), "regression"
+
+
+@pytest.mark.parametrize("seed", range(2))
+@pytest.mark.parametrize(
+    "data", [word_anywhere, same_word_one_hot, bar_anywhere, users_and_items, table]
+)
+def test_what_follows_is_told_and_what_was_shuffled_is_not(
+    data: Callable[[torch.Generator], Data], seed: int
+) -> None:
+    x, y, task = data(torch.Generator().manual_seed(seed))
+    follows = told(x, y, task)
+    assert follows is not None
+    assert follows > 2 * TELLS
+    apart = told(x, y[torch.randperm(len(y), generator=torch.Generator().manual_seed(9))], task)
+    assert apart is not None
+    assert apart < TELLS
+
+
+def test_few_samples_and_other_tasks_are_not_asked() -> None:
+    x = torch.randn(100, 4)
+    assert told(x, (x[:, 0] > 0).long(), "binary") is None
+    assert told(torch.randn(400, 4), torch.randint(2, (400, 3)), "multilabel") is None

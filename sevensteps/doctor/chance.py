@@ -17,6 +17,7 @@ from sevensteps.doctor.case import Case, Pair, targets_of
 from sevensteps.doctor.dependence import CHANCE, answers_and_targets
 from sevensteps.doctor.measures import (
     final_loss,
+    first_loss,
     is_short,
     loss_still_falls,
 )
@@ -36,6 +37,7 @@ from sevensteps.observe.structure import rows
 WEAK = 0.2  # of this way on the training data, where the validation data show nothing
 LOSS = 0.97  # of the ignorant loss
 EXACT = 0.997  # of it, which is no better at all
+BELOW = 0.1  # of the ignorant loss, that of the first step
 LEAST_LOSS = 1e-6  # of which a share can be taken
 PARTS, SIGMAS = 10, 2.5  # of the samples, by whose differences another loss is judged
 TRAINED = 0.5  # of the ignorant loss, that the loss which was trained came below
@@ -150,6 +152,8 @@ def compare_loss(case: Case) -> ChanceComparison | None:
     identified = case.identified_loss
     if identified is not None and not 0.5 < identified.scale < 2:  # a sum, or a part of a mean
         return None
+    if identified is None and first_loss(case) < BELOW * ignorant:
+        return None  # targets were prepared within the loss: no network begins so far below
     # without it the ignorant loss is that of a call: its outputs may be slopes, and its answers
     # may be few, so that only what is no better at all counts
     better = end < (EXACT if identified is None else LOSS) * ignorant

@@ -123,3 +123,26 @@ def test_memory_alone_is_no_better_than_chance(seed: int) -> None:
     case.hand_over("valid", (torch.randn(200, 12), torch.randn(200, 1)))
     (comparison, *_) = compare_with_chance(case)
     assert (comparison.of, comparison.better) == ("validation samples", False)
+
+
+@pytest.mark.parametrize("follows", [True, False])
+@five_seeds
+def test_targets_that_are_prepared_within_the_loss(seed: int, follows: bool) -> None:
+    """The loss is of size 1, and the variance of the targets of size a billion."""
+    torch.manual_seed(seed)
+    x = torch.randn(1000, 4)
+    y = 2e4 * (x[:, :1] if follows else torch.randn(1000, 1)) + 1e5
+    model = nn.Sequential(nn.Linear(4, 16), nn.Tanh(), nn.Linear(16, 1))
+    optimizer = torch.optim.Adam(model.parameters(), lr=3e-3)
+    with ss.watch(model, optimizer) as watch:
+        for _ in range(6):
+            for rows in torch.randperm(1000).split(32):
+                loss = ((model(x[rows]) - (y[rows] - 1e5) / 2e4) ** 2).mean()
+                optimizer.zero_grad()
+                loss.backward()
+                optimizer.step()
+                watch.step(loss, target=y[rows])
+    case: Case = watch.diagnose(train=(x, y)).case
+    comparisons = compare_with_chance(case)
+    assert not any(one.better for one in comparisons)  # a loss below that variance is no success
+    assert not (follows and is_at_chance(comparisons))

@@ -15,7 +15,8 @@ than chance, if the validation loss has risen: the wrong answers become ever mor
 
 Remedies: `patience(3)`, or the weights of the best validation loss; more data, dropout, weight
 decay, a smaller network. Silent on: a gap while the validation loss still falls; fewer than 20
-validation samples; a network that does not fit its training data.
+validation samples; a network that does not fit its training data, unless less than half of what it
+knows of them holds for the others.
 """
 
 from __future__ import annotations
@@ -36,8 +37,9 @@ from sevensteps.observe.structure import sample_count
 
 STEP = "stop"
 EXPLAINS: tuple[str, ...] = ()
-GAP = 0.2  # of the score
+GAP, WIDE_GAP = 0.2, 0.3  # of the score, in a network that knows its samples well, and half
 FEWEST, ENOUGH = 10, 20  # validation samples: for a remark, and for more than that
+MANY = 100  # of them, by which half of the score is judged
 RISEN = 1.25  # times the least validation loss
 # where so few samples are known by heart that twice as many would answer more of the others
 SMALL_GAP, BY_HEART, GAIN = 0.08, 0.99, 0.03
@@ -94,12 +96,19 @@ def _by_scores(case: Case) -> Finding | None:
         case.before_training
         or (valid_pair := case.part("valid")) is None
         or sample_count(valid_pair[0]) < FEWEST
-        or not learned_enough(case, 0.8)
         or not {"train", "valid"} <= case.scores.keys()
     ):
         return None
     train, valid = case.scores["train"], case.scores["valid"]
-    gap = train - valid
+    gap, least = train - valid, case.baseline_score or 0.0
+    if not learned_enough(case, 0.8) and not (
+        # less than half of what was learned holds elsewhere, which few samples cannot say
+        learned_enough(case, 0.5)
+        and gap >= WIDE_GAP
+        and valid - least < (train - least) / 2
+        and sample_count(valid_pair[0]) >= MANY
+    ):
+        return None
     losses = [
         row["valid"]["loss"] for row in case.history if isinstance(row["valid"].get("loss"), float)
     ]

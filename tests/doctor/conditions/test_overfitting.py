@@ -85,3 +85,20 @@ def test_without_scores_the_reported_validation_losses_tell(
         one.observation.record_evaluation(10 * index, loss, None)
     vars(one).update(scores={}, loss_is_error=True, baseline_loss=0.7)
     assert (examine(one) is not None) is accused
+
+
+@pytest.mark.parametrize(
+    ("train", "valid", "accused"),
+    [(0.65, 0.2, True), (0.65, 0.4, False), (0.45, 0.0, False)],  # R²
+)
+def test_half_of_what_was_learned_holds_for_no_others(
+    train: float, valid: float, accused: bool
+) -> None:
+    one = case(500, 2, valid)
+    scores = {"train": train, "valid": valid}
+    vars(one).update(task="regression", scores=scores, skill=train, baseline_score=0.0)
+    assert (examine(one) is not None) is accused
+    few = case(500, 2, valid)
+    few.valid = (one.valid[0][:60], one.valid[1][:60])  # type: ignore[index]
+    vars(few).update(task="regression", scores=scores, skill=train, baseline_score=0.0)
+    assert examine(few) is None

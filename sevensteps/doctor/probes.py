@@ -31,15 +31,15 @@ RARE = 0.1  # share of a class, whose samples are all taken
 TELLS = 4.5  # standard deviations of chance, the largest of all probes and classes
 
 
-def most_told(case: Case) -> float | None:
+def strongest_relation(case: Case) -> float | None:
     """By how many standard deviations of chance the probe that tells most is beyond it; None where
     none can be asked.
     """
-    told: float | None = case.of_data("probes", lambda: _most_told(case))
-    return told
+    relation: float | None = case.of_data("probes", lambda: _strongest_relation(case))
+    return relation
 
 
-def _most_told(case: Case) -> float | None:
+def _strongest_relation(case: Case) -> float | None:
     pair = case.train if case.train is not None else case.sample
     if pair is None or case.task not in ("binary", "multiclass", "regression"):
         return None
@@ -49,12 +49,12 @@ def _most_told(case: Case) -> float | None:
     few, target = x[rows], _numbers(case, y[rows])
     if len(few) < LEAST or target is None or not bool(few.double().isfinite().all()):
         return None
-    told = [_told(_by_bells(table, target), target) for table in _tables(few)]
+    relation = [_relation(_by_bells(table, target), target) for table in _tables(few)]
     if looked_up:
         rows = _rows(case, y, PAIRS)
         if (target := _numbers(case, y[rows])) is not None:
-            told.append(_told(_by_factors(x[rows], target), target))
-    return max(told) if told else None
+            relation.append(_relation(_by_factors(x[rows], target), target))
+    return max(relation) if relation else None
 
 
 def _rows(case: Case, y: Tensor, most: int) -> Tensor:
@@ -83,7 +83,7 @@ def _numbers(case: Case, y: Tensor) -> Float[Tensor, "N T"] | None:
     return (numbers - numbers.mean(0))[:, spread > 0] / spread[spread > 0]
 
 
-def _told(answers: Float[Tensor, "N T"], target: Float[Tensor, "N T"]) -> float:
+def _relation(answers: Float[Tensor, "N T"], target: Float[Tensor, "N T"]) -> float:
     """The largest correlation of answers and targets, times √N: about a standard normal number
     where they have nothing to do with each other.
     """

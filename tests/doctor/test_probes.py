@@ -10,7 +10,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from sevensteps.doctor.case import Case
-from sevensteps.doctor.probes import TELLS, most_told
+from sevensteps.doctor.probes import TELLS, strongest_relation
 from sevensteps.observe.network_facts import network_facts
 from sevensteps.observe.observation import Observation
 
@@ -18,10 +18,10 @@ pytestmark = pytest.mark.draws
 Data = tuple[Tensor, Tensor, str]
 
 
-def told(x: Tensor, y: Tensor, task: str) -> float | None:
+def relation(x: Tensor, y: Tensor, task: str) -> float | None:
     case = Case(Observation(network_facts(nn.Identity())), None, train=(x, y))
     vars(case).update(task=task)
-    return most_told(case)
+    return strongest_relation(case)
 
 
 def word_anywhere(draw: torch.Generator) -> Data:
@@ -71,15 +71,15 @@ def test_what_follows_is_told_and_what_was_shuffled_is_not(
     data: Callable[[torch.Generator], Data], seed: int
 ) -> None:
     x, y, task = data(torch.Generator().manual_seed(seed))
-    follows = told(x, y, task)
+    follows = relation(x, y, task)
     assert follows is not None
     assert follows > 2 * TELLS
-    apart = told(x, y[torch.randperm(len(y), generator=torch.Generator().manual_seed(9))], task)
+    apart = relation(x, y[torch.randperm(len(y), generator=torch.Generator().manual_seed(9))], task)
     assert apart is not None
     assert apart < TELLS
 
 
 def test_few_samples_and_other_tasks_are_not_asked() -> None:
     x = torch.randn(100, 4)
-    assert told(x, (x[:, 0] > 0).long(), "binary") is None
-    assert told(torch.randn(400, 4), torch.randint(2, (400, 3)), "multilabel") is None
+    assert relation(x, (x[:, 0] > 0).long(), "binary") is None
+    assert relation(torch.randn(400, 4), torch.randint(2, (400, 3)), "multilabel") is None

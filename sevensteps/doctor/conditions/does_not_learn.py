@@ -35,7 +35,7 @@ from sevensteps.doctor.measures import (
     weight_layers,
 )
 from sevensteps.doctor.other_scores import ChanceComparison
-from sevensteps.doctor.probes import TELLS, most_told
+from sevensteps.doctor.probes import TELLS, strongest_relation
 from sevensteps.doctor.simple_models import simple_model_score
 
 STEP = "stop"
@@ -109,8 +109,8 @@ def _pattern(case: Case) -> bool | None:
     known = simple is not None and least is not None and least < 1
     if known and simple - least > PATTERN * (1 - least):  # type: ignore[operator]
         return True
-    told = most_told(case)
-    return told > TELLS if told is not None else False if known else None
+    relation = strongest_relation(case)
+    return relation > TELLS if relation is not None else False if known else None
 
 
 def _exactly(comparisons: list[ChanceComparison]) -> bool:

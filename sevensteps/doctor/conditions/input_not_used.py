@@ -93,7 +93,7 @@ def _missed(case: Case, answers: AnotherInput) -> Finding | None:
     for path in unused if len(unused) < len(answers.parts) else []:
         missed = missed_part(case, path)
         if missed is not None and missed.with_it - missed.without > TELLS:
-            return _told_by(_input_unused([path], answers), missed)
+            return _with_gain(_input_unused([path], answers), missed)
     blocked = tuple(at for at, moves in answers.places.items() if not moves)
     if not blocked or len(blocked) == len(answers.places):
         return None
@@ -102,12 +102,12 @@ def _missed(case: Case, answers: AnotherInput) -> Finding | None:
         return None
     steps = sum(last - first + 1 for first, last in blocked)
     if _is_table(case):
-        return _told_by(_columns_unused(list(blocked), steps, answers), missed)
+        return _with_gain(_columns_unused(list(blocked), steps, answers), missed)
     reached = [at for at, moves in answers.places.items() if moves]
-    return _told_by(_places_unused(reached, steps, answers), missed)
+    return _with_gain(_places_unused(reached, steps, answers), missed)
 
 
-def _told_by(finding: Finding, missed: MissedPart) -> Finding:
+def _with_gain(finding: Finding, missed: MissedPart) -> Finding:
     finding.confidence = 0.9
     finding.explanation += (
         " Beside what the network makes of the rest, it would tell more of the targets: a linear "

@@ -35,7 +35,7 @@ from sevensteps.doctor.kind_of_task import class_indices
 from sevensteps.doctor.learning import judge
 from sevensteps.doctor.measures import learned_enough, significant
 from sevensteps.doctor.overlay import overlay
-from sevensteps.doctor.probes import TELLS, most_told
+from sevensteps.doctor.probes import TELLS, strongest_relation
 from sevensteps.doctor.simple_models import nearest_samples, simple_model_score, standardized_table
 
 STEP = "repeat"
@@ -216,7 +216,7 @@ def _unrelated(case: Case) -> Finding | None:
         of = "validation, else training"
         measures = [Measure("score", significant(reached), f"above {chance:.3g}", of)]
     if case.sample is not None and not case.sample[0].is_floating_point():
-        return _not_told(case, said, measures)
+        return _without_relation(case, said, measures)
     table = standardized_table(case, ROWS_COMPARED, _with_rare_ones(case))
     if table is None or len(table[0]) < SAMPLES:
         return None
@@ -229,10 +229,10 @@ def _unrelated(case: Case) -> Finding | None:
     chance_of_relation = case.of_data("linear relation", lambda: _linear_relation(case))
     if chance_of_relation is not None and _together(agreement, chance_of_relation) < BY_CHANCE:
         return None  # weakly, or of a rare class
-    told = most_told(case)
-    if told is not None and told > TELLS:
+    relation = strongest_relation(case)
+    if relation is not None and relation > TELLS:
         return None  # by what may stand anywhere in a sample, of which neighbours know nothing
-    simple = simple_model_score(case) if told is None else None
+    simple = simple_model_score(case) if relation is None else None
     if simple is not None and chance is not None and simple - chance > 0.1 * (1 - chance):
         return None
     return Finding(
@@ -265,10 +265,10 @@ def _unrelated(case: Case) -> Finding | None:
     )
 
 
-def _not_told(case: Case, said: str, measures: list[Measure]) -> Finding | None:
+def _without_relation(case: Case, said: str, measures: list[Measure]) -> Finding | None:
     """Words, or numbers that are looked up, by which none of several small models tells targets."""
-    told = most_told(case)
-    if told is None or told > TELLS:
+    relation = strongest_relation(case)
+    if relation is None or relation > TELLS:
         return None
     return Finding(
         "labels_unrelated",
@@ -278,12 +278,12 @@ def _not_told(case: Case, said: str, measures: list[Measure]) -> Finding | None:
         f"What the network has learned does not carry over ({said}), and small models of several "
         "kinds, of words by their number, by their place and in their neighbourhood, and of the "
         "products of their vectors, tell no more of the targets on samples that they were not "
-        f"fitted to than chance does ({told:.1f} standard deviations). Inputs and targets were "
+        f"fitted to than chance does ({relation:.1f} standard deviations). Inputs and targets were "
         "probably shuffled, sorted or joined apart from each other.",
         [
             Measure(
                 "what the best of several small models tells, in standard deviations from chance",
-                significant(told),
+                significant(relation),
                 f"above {TELLS:g}",
                 "samples that they were not fitted to",
             ),

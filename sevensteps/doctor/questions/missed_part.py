@@ -18,7 +18,7 @@ from sevensteps.doctor.questions.layers import passages
 from sevensteps.doctor.simple_models import classification_score, regression_score
 from sevensteps.observe.structure import tensors_of
 
-ASKED = 400  # samples
+SAMPLES = 400  # samples
 LEAST = 60  # of fewer a model says little
 CODES, NUMBERS, PRODUCTS = 64, 64, 1000  # of a sample; more are mixed at random, or left out
 FEW_VALUES = 16  # of a whole number, each a column of its own
@@ -40,7 +40,7 @@ def missed_part(
     """The input at `path`, or only its `places` (first, last) along the axis of a sequence, beside
     what the network makes of the rest.
     """
-    return put(case, "input_not_used", partial(_ask, path, places), ASKED)
+    return put(case, "input_not_used", partial(_ask, path, places), SAMPLES)
 
 
 def _ask(path: str, places: tuple[tuple[int, int], ...], asker: Asker) -> MissedPart | None:

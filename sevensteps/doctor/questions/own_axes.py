@@ -16,11 +16,11 @@ from sevensteps.doctor.questions.asker import Asker, put
 from sevensteps.doctor.questions.reading_order import ORDERED, first_read
 
 MOST = 1000  # numbers of a sample: more are not compared, it would take long
-SAMPLES = 100  # fewer say too little of how numbers vary together
+LEAST = 100  # fewer say too little of how numbers vary together
 ITERATIONS = 20  # of the singular vector, with what is missing filled in
 RELIABLE = 0.05  # correlation of the covariances of two halves of the samples
 READERS = (*ORDERED, nn.Linear, nn.MultiheadAttention)
-ASKED = 512  # samples
+SAMPLES = 512  # samples
 
 
 @dataclass(frozen=True)
@@ -41,7 +41,7 @@ class OwnAxes:
 
 def own_axes(case: Case) -> OwnAxes | None:
     """Ask the first layer that reads the inputs with more than one axis."""
-    return put(case, "inputs_scrambled", _ask, ASKED)
+    return put(case, "inputs_scrambled", _ask, SAMPLES)
 
 
 def _ask(asker: Asker) -> OwnAxes | None:
@@ -90,7 +90,7 @@ def product_of_axes(x: Float[Tensor, "N D"], rows: int) -> float:
     """
     count, size = x.shape
     columns = size // rows
-    if count < SAMPLES or size > MOST or min(rows, columns) < 2:
+    if count < LEAST or size > MOST or min(rows, columns) < 2:
         return 0.0
     x = x.double() - x.double().mean(0)
     spread = x.std(0)

@@ -16,7 +16,7 @@ from sevensteps.observe.structure import first_tensor
 
 # orders in which neighbours lie next to each other in what is read as one row, too
 WITHIN_ROWS = {"batch, features, time", "batch, channels, width, height"}
-ASKED = 256  # samples
+SAMPLES = 256  # samples
 ONE_SCALE = 0.15  # standard deviation of log σ, below which it is the chance of few samples
 STEADY = 0.5  # correlation of neighbours' scales, from which on they take a course
 BREAK = 0.3  # by which what lies on both sides of an end is less alike
@@ -48,7 +48,7 @@ def reading_order(case: Case) -> ReadingOrder | None:
     """Ask the first layer that takes neighbours for neighbours, where it reads the inputs
     themselves, in whatever order.
     """
-    return put(case, "inputs_scrambled", _ask, ASKED)
+    return put(case, "inputs_scrambled", _ask, SAMPLES)
 
 
 def _ask(asker: Asker) -> ReadingOrder | None:

@@ -10,7 +10,7 @@ a hook says, not of being asked.
 from __future__ import annotations
 
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any, cast
@@ -41,7 +41,7 @@ from sevensteps.observe.tensor_numbers import (
     sample_size,
 )
 from sevensteps.observe.unregistered import unregistered_parameters
-from sevensteps.observe.used_gradients import Used, UsedGradients, changes_of_entries
+from sevensteps.observe.used_gradients import Shared, Used, UsedGradients, changes_of_entries
 
 GRAD_SCALER = str(Path("amp") / "grad_scaler.py")  # how the path of PyTorch's file ends
 MIN_STEP_LOOKS = 2  # looks in which an optimizer steps, so that something can be said of its steps
@@ -64,6 +64,8 @@ class AccountRecorder(StepRecorder):
     ) -> None:
         super().__init__()
         self.networks, self.optimizers = networks, optimizers
+        # copies of gradients that others have made at the event that is told of
+        self.shared: Callable[[], Sequence[Shared]] = tuple
         self._named = {name: list(module.named_parameters()) for name, module in networks.items()}
         self._gradients: dict[int, GradientHistory] = {}  # by id of the parameter
         self._handles: list[Any] = []
@@ -273,7 +275,12 @@ class AccountRecorder(StepRecorder):
         divisor = getattr(optimizer, "grad_scale", None)
         divisor = 1.0 if divisor is None else float(divisor)
         self._note_use(
-            UsedGradients([g.parameter for g in gradients], divisor, sampling=self._sampling)
+            UsedGradients(
+                [g.parameter for g in gradients],
+                divisor,
+                sampling=self._sampling,
+                shared=self.shared(),
+            )
         )
         passes = {
             number for gradient in gradients if gradient.pending for number in gradient.pass_ids

@@ -94,17 +94,22 @@ class FlatCopies:
                 groups.setdefault((tensor.dtype, tensor.device), []).append(name)
             else:
                 self._single[name] = tensor.detach().clone()
-        self._order = list(tensors)
+        self.names = list(tensors)
         self._vectors: list[tuple[list[str], list[torch.Size], Tensor]] = []
         with torch.no_grad():
             for names in groups.values():
                 parts = [tensors[name] for name in names]
-                vector = torch.cat([part.reshape(-1) for part in parts])
+                # of one tensor, PyTorch would give a view
+                vector = (
+                    torch._C._nn.flatten_dense_tensors(parts)
+                    if len(parts) > 1
+                    else parts[0].flatten().clone()
+                )
                 self._vectors.append((names, [part.shape for part in parts], vector))
                 self.size += vector.nbytes
 
     def __bool__(self) -> bool:
-        return bool(self._order)
+        return bool(self.names)
 
     def tensors(self) -> dict[str, Tensor]:
         """The copies, as views, by name."""
@@ -113,4 +118,7 @@ class FlatCopies:
             parts = vector.split([shape.numel() for shape in shapes])
             for name, shape, part in zip(names, shapes, parts, strict=True):
                 copies[name] = part.view(shape)
-        return {name: copies[name] for name in self._order}
+        return {name: copies[name] for name in self.names}
+
+
+NO_COPIES = FlatCopies({})

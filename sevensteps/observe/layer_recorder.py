@@ -21,7 +21,7 @@ from sevensteps.observe.compared_passes import (
     pair_distances,
     pulls_alike,
 )
-from sevensteps.observe.later import FlatCopies
+from sevensteps.observe.later import NO_COPIES, FlatCopies
 from sevensteps.observe.look import Look
 from sevensteps.observe.look_measures import first_rows, measure_changes, measure_signals
 from sevensteps.observe.network_facts import LayerFacts
@@ -76,6 +76,8 @@ class LayerRecorder(StepRecorder):
     """Records one step of the network called `name`: `look()` measures the step that has just
     ended.
 
+    `copied_now` says whether `gradients` are copies of what there is at the event that is told of.
+
     Several forward passes of a step are all measured, if a backward pass came through any of them
     those only. `layers` gets the functions that the network's `forward` calls before a layer.
     """
@@ -92,6 +94,7 @@ class LayerRecorder(StepRecorder):
         # the function computed before a module, by name, as the first look saw it
         self.functions: dict[str, str | None] = {}
         self._every_parameter = dict(network.named_parameters())
+        self.parameter_names = {id(p): name for name, p in self._every_parameter.items()}
         self.parameters: dict[str, Tensor] = {}
         self.passes: list[ForwardPass] = []
         self._clear()
@@ -103,8 +106,8 @@ class LayerRecorder(StepRecorder):
         self._open: ForwardPass | None = None  # the pass that is running
         self._known_nodes: set[Any] = set()  # of PyTorch's graph: outputs of this pass's layers
         self._backwards: set[int] = set()  # PyTorch's numbers of the backward passes
-        self.parameters_before = FlatCopies({})
-        self.gradients = FlatCopies({})
+        self.parameters_before = self.gradients = NO_COPIES
+        self.copied_now = False
         self._stepping_with_closure = False
 
     def arm(self) -> None:
@@ -315,18 +318,19 @@ class LayerRecorder(StepRecorder):
     def optimizer_steps(
         self, optimizer: torch.optim.Optimizer | None, *, closure: bool = False
     ) -> None:
-        self._stepping_with_closure = closure
+        self._stepping_with_closure, self.copied_now = closure, False
         if not self.parameters_before:
             self.parameters_before = FlatCopies(self.parameters)
             self._copy_gradients()
 
     def optimizer_stepped(self, optimizer: torch.optim.Optimizer | None) -> None:
+        self.copied_now = False
         if self._stepping_with_closure:  # the gradients have been computed in between
             self._copy_gradients()
 
     def _copy_gradients(self) -> None:
         # copied, because some loops clear gradients in place before they call `watch.step`
-        self.gradients = FlatCopies(self._current_gradients())
+        self.gradients, self.copied_now = FlatCopies(self._current_gradients()), True
 
 
 def _compare(measured: Sequence[ForwardPass], look: Look) -> None:

@@ -26,6 +26,7 @@ from sevensteps.observe.step_hooks import StepHooks
 from sevensteps.observe.step_log import plain_number
 from sevensteps.observe.step_recorder import StepRecorder
 from sevensteps.observe.structure import tensors_of
+from sevensteps.observe.used_gradients import Shared
 from sevensteps.observe.watched_networks import WatchedNetwork
 
 
@@ -90,6 +91,7 @@ class Recorders:
                     layers.functions[preceding] = function
         evaluations = EvaluationRecorder(facts, observation.notes)
         self.account = AccountRecorder(modules, optimizers)
+        self.account.shared = self._copied_gradients
         self.data = DataRecorder(observation.sketch, called, self.budget, self.compiled)
         self.replay.silence()
         earlier, self.replay = self.replay, ReplayRecorder(called, self.budget)
@@ -105,6 +107,14 @@ class Recorders:
             observation.note_unseen(
                 f"gradients of parameters that are no plain tensors ({', '.join(others)})"
             )
+
+    def _copied_gradients(self) -> list[Shared]:
+        """The copies of gradients that are made already."""
+        return [
+            (layers.gradients, layers.parameter_names)
+            for layers in self.layers.values()
+            if layers.copied_now
+        ]
 
     def arm(self, *, full: bool) -> None:
         """The step to come is looked at; in `full`, with what takes longer."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -15,34 +15,57 @@ from sevensteps.observe.tensor_numbers import norms_of, sample_entries, sample_s
 MAX_COPIED = 1 << 16  # numbers of gradients that are copied; more are measured at once
 # The norm of a gradient that was used, and which of its sampled entries were not 0.
 Used = tuple["float | None", "NDArray[Any] | None"]
+# copies of gradients that there are already, and their names by id of the parameter
+Shared = tuple[FlatCopies, Mapping[int, str]]
 
 
 class UsedGradients:
     """The gradients of some parameters at the moment when they are used: copied, and measured when
-    somebody asks. An optimizer divides them by `divisor`; without one, they are only there.
+    somebody asks. An optimizer divides them by `divisor`; without one, they are only there. Of
+    those that are in `shared`, no other copies are made.
     """
 
     def __init__(
-        self, parameters: Sequence[Tensor], divisor: float | None = None, *, sampling: bool
+        self,
+        parameters: Sequence[Tensor],
+        divisor: float | None = None,
+        *,
+        sampling: bool,
+        shared: Sequence[Shared] = (),
     ) -> None:
         self.divisor, self.sampling = divisor, sampling
         self.size = 0
-        self._copies: FlatCopies | None = None
+        self._copies: list[Shared] = []
         self._measured: dict[int, Used] = {}
         tensors = {id(p): p.grad for p in parameters if p.grad is not None}
+        for copies, names in shared:
+            copied = set(copies.names)
+            own = {key: names[key] for key in tensors if names.get(key) in copied}
+            self._add(copies, own)
+            for key in own:
+                del tensors[key]
         if sum(tensor.numel() for tensor in tensors.values()) > MAX_COPIED:
             self._measured = self._measure(tensors)
-        else:
-            self._copies = FlatCopies({str(key): tensor for key, tensor in tensors.items()})
-            self.size = self._copies.size
+        elif tensors:
+            copies = FlatCopies({str(key): tensor for key, tensor in tensors.items()})
+            self._add(copies, {key: str(key) for key in tensors})
+
+    def _add(self, copies: FlatCopies, names: Mapping[int, str]) -> None:
+        if names:
+            self._copies.append((copies, names))
+            self.size += copies.size
 
     def measured(self) -> dict[int, Used]:
         """Of each parameter, by id: the norm of the gradient that was used (None: not used), and
         which of its sampled entries were not 0 (None: not sampled).
         """
-        if self._copies is not None:
-            copies, self._copies = self._copies.tensors(), None
-            self._measured = self._measure({int(key): copy for key, copy in copies.items()})
+        if self._copies:
+            tensors: dict[int, Tensor] = {}
+            for copies, names in self._copies:
+                every = copies.tensors()
+                tensors |= {key: every[name] for key, name in names.items()}
+            self._copies = []
+            self._measured |= self._measure(tensors)
         return self._measured
 
     def followed_by(self, later: UsedGradients) -> UsedGradients:

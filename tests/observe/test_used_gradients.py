@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from unittest.mock import patch
+
 import numpy as np
 import pytest
 import torch
-from torch import nn
+from torch import Tensor, nn
 
+import sevensteps as ss
 from sevensteps.observe import used_gradients
+from sevensteps.observe.later import FlatCopies
 from sevensteps.observe.tensor_numbers import sample_entries
 from sevensteps.observe.used_gradients import UsedGradients, changes_of_entries
 
@@ -65,3 +70,48 @@ def test_entries_that_did_not_move_are_counted_among_those_that_had_a_gradient()
     assert first == pytest.approx([np.sqrt(np.mean(moved.numpy() ** 2)), np.sqrt(5 / 3), 2, 0])
     assert second == pytest.approx([1.0, 0.0, 1, 1])
     assert changes_of_entries(None, after, [3, 2], pushed) == [(None, None, 0, 0)] * 2
+
+
+def test_copies_that_there_are_already_are_shared_and_measure_the_same() -> None:
+    first, second = (nn.Parameter(torch.ones(n)) for n in (3, 5))
+    first.grad, second.grad = torch.tensor([3.0, 0.0, 4.0]), torch.arange(5.0)
+    alone = UsedGradients([first, second], 2.0, sampling=True)
+    copies = FlatCopies({"w": first.grad, "elsewhere": torch.ones(7)})
+    names = {id(first): "w", id(second): "absent"}
+    shared = UsedGradients([first, second], 2.0, sampling=True, shared=[(copies, names)])
+    with patch.object(used_gradients, "MAX_COPIED", 0):
+        at_once = UsedGradients([first, second], 2.0, sampling=True, shared=[(copies, names)])
+    assert shared.size == copies.size + second.grad.nbytes
+    assert at_once.size == copies.size
+    first.grad.zero_()
+    second.grad.zero_()
+    for one in (shared, at_once):
+        assert one.measured().keys() == alone.measured().keys()
+        for key, (norm, pushed) in alone.measured().items():
+            assert one.measured()[key][0] == norm
+            assert np.array_equal(one.measured()[key][1], pushed)
+
+
+def test_a_watched_step_copies_its_gradients_once() -> None:
+    model = nn.Sequential(nn.Linear(4, 3), nn.Tanh(), nn.Linear(3, 1))
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+    names: list[list[str]] = []
+    copy = FlatCopies.__init__
+
+    def counted(copies: FlatCopies, tensors: Mapping[str, Tensor]) -> None:
+        copy(copies, tensors)
+        names.append(list(tensors))
+
+    with patch.object(FlatCopies, "__init__", counted), ss.watch(model, optimizer) as watch:
+        loss = model(torch.ones(5, 4)).square().mean()
+        loss.backward()
+        gradients = [p.grad.norm().item() for p in model.parameters() if p.grad is not None]
+        optimizer.step()
+        optimizer.zero_grad(set_to_none=False)
+        watch.step(loss)
+    parameters = [name for name, _ in model.named_parameters()]
+    assert names.count(parameters) == 3  # as they were before, their gradients, as they are now
+    account = watch.observation.looks[0].account
+    assert account is not None
+    used = [account.parameters[name].used for name in parameters]
+    assert used == pytest.approx(gradients)

@@ -9,6 +9,7 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.utils.hooks import unserializable_hook
 
 from sevensteps.observe.look import Look
 
@@ -87,7 +88,8 @@ class StepRecorder:
             self.cost += time.perf_counter() - began
 
         guarded_hook.ours = True  # type: ignore[attr-defined]
-        return guarded_hook
+        # or PyTorch would warn where a parameter is handed to another process
+        return unserializable_hook(guarded_hook)  # type: ignore[no-any-return,no-untyped-call]
 
 
 # not empty while a gradient is computed that is our own, and no part of the training

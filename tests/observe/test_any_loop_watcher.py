@@ -8,6 +8,7 @@ import json
 import math
 import pickle
 import warnings
+from multiprocessing.reduction import ForkingPickler
 from pathlib import Path
 from typing import Any
 
@@ -350,6 +351,15 @@ def test_what_is_reported_must_be_numbers() -> None:
                 watch.step(1.0, **told)  # type: ignore[arg-type]
         with pytest.raises(ArgumentError, match="give the one number"):
             watch.valid(loss=torch.ones(3))
+
+
+def test_a_model_goes_to_other_processes_while_a_look_is_due_as_it_does_unwatched() -> None:
+    model = nn.Linear(3, 2)
+    with ss.watch(model, torch.optim.SGD(model.parameters(), lr=0.1)) as watch:
+        assert watch.looking
+        with warnings.catch_warnings():
+            warnings.simplefilter("error")
+            ForkingPickler.dumps(model)
 
 
 def everything_saved(model: nn.Module, optimizer: torch.optim.Optimizer) -> list[bytes]:

@@ -2,8 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import importlib
+import json
+import os
+import sqlite3
+import subprocess
 import sys
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
@@ -54,3 +60,22 @@ def test_trackio_gets_them_while_the_training_runs(calls: list[tuple[str, Any]])
     assert seen == [2, 3]
     assert calls[0][1][1]["project"] == "speed"
     assert calls[-1][0] == "finish"
+
+
+def test_the_real_library_stores_curves_and_alerts(run: ss.Run, tmp_path: Path) -> None:
+    pytest.importorskip("trackio")
+    script = """
+import sevensteps as ss
+from sevensteps.integrations import trackio
+run = ss.train("speed", predict="mlp(20)", stop="epochs(20)", out=False)
+trackio.log_run(run, project="speeds")
+"""
+    env = os.environ | {"TRACKIO_DIR": str(tmp_path)}
+    subprocess.run([sys.executable, "-c", script], check=True, env=env, capture_output=True)
+    with contextlib.closing(sqlite3.connect(tmp_path / "speeds.db")) as store:
+        metrics = [json.loads(row) for (row,) in store.execute("select metrics from metrics")]
+        titles = [title for (title,) in store.execute("select title from alerts")]
+    assert [row["valid/loss"] for row in metrics] == [
+        pytest.approx(row["valid"]["loss"]) for row in run.history
+    ]
+    assert [title.split()[0] for title in titles] == [f.condition for f in run.findings]

@@ -116,8 +116,13 @@ OPEN = (
 )
 KEPT_BACK: tuple[str, ...] = (
     "dream_machines",
+    "face_albums",
     "game_players",
     "hospital_records",
+    "satellite_fields",
+    "song_melodies",
+    "warehouse_robots",
+    "weather_stations",
 )
 FAMILIES: dict[str, list[Pair]] = {
     family: importlib.import_module(f"{__name__}.{family}").PAIRS for family in (*OPEN, *KEPT_BACK)

@@ -66,7 +66,7 @@ INTEGRATIONS = {
     "trackio": Integration(
         "Live, log_run: the curves of a run, and its findings as alerts",
         "trackio",
-        "trackio",
+        "sevensteps[trackio]",
     ),
     "transformers": Integration(
         "Watch for a Trainer of Hugging Face: what is wrong with the training",

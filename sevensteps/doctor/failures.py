@@ -82,7 +82,7 @@ def failure(case: Case) -> Failure | None:
         return None
     signs: tuple[Callable[[Case], Failure | None], ...] = (
         _impossible_loss,
-        _runs_away,
+        runs_away,
         _one_answer,
         _head_at_chance,
         _worse_than_ignorant,
@@ -121,8 +121,10 @@ def _size(term: LossTerm) -> float | None:
     return term.contribution / term.factor
 
 
-def _runs_away(case: Case) -> Failure | None:
+def runs_away(case: Case) -> Failure | None:
     """A loss that falls beyond all bounds, the faster the longer it does."""
+    if case.before_training or case.several or case.diverged_at is not None:
+        return None
     means = [value for _, value in case.smoothed_losses]
     if len(means) < 8 or means[-1] >= 0 or case.bootstrapped or _score_rises(case):
         return None

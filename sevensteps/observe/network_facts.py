@@ -20,6 +20,9 @@ from sevensteps.observe.modules import modules_of
 PASS_THROUGH = (nn.Flatten, nn.Unflatten, nn.Identity, _DropoutNd, Dropout)
 
 
+ENDS = 64  # numbers of a matrix
+
+
 @dataclass(frozen=True)
 class LayerFacts:
     """One layer of a network.
@@ -48,7 +51,8 @@ class ParameterFacts:
     """One parameter of a network.
 
     `trained` says whether it is to be trained, `group` which optimizer group updates it (None: none
-    does), `length` is √Σ w² when watching began.
+    does), `length` is √Σ w² when watching began, and `constant` whether all numbers of a matrix
+    were then the same, by some of them.
     """
 
     name: str
@@ -56,6 +60,7 @@ class ParameterFacts:
     trained: bool
     group: int | None
     length: float = 0.0
+    constant: bool = False
 
 
 @dataclass(frozen=True)
@@ -128,7 +133,9 @@ class NetworkFacts:
         were when watching began, functions that were seen since.
         """
         parameters = {
-            name: replace(p, length=before.parameters[name].length)
+            name: replace(
+                p, length=before.parameters[name].length, constant=before.parameters[name].constant
+            )
             if name in before.parameters
             else p
             for name, p in self.parameters.items()
@@ -230,7 +237,12 @@ def network_facts(
     own = sum(p.numel() for p in {id(p): p for p in named.values()}.values() if id(p) in group_of)
     parameters = {
         name: ParameterFacts(
-            name, tuple(p.shape), p.requires_grad, group_of.get(id(p)), parameter_norm(p)
+            name,
+            tuple(p.shape),
+            p.requires_grad,
+            group_of.get(id(p)),
+            parameter_norm(p),
+            _is_constant(p),
         )
         for name, p in named.items()
     }
@@ -257,6 +269,15 @@ def parameter_norm(parameter: torch.Tensor) -> float:
     ):
         return 0.0
     return float(torch.linalg.vector_norm(parameter.detach().float()))
+
+
+def _is_constant(parameter: torch.Tensor) -> bool:
+    """Whether all numbers of a matrix are the same, by its first and last ones."""
+    if isinstance(parameter, nn.parameter.UninitializedParameter) or parameter.ndim < 2:
+        return False
+    flat = parameter.detach().flatten()
+    ends = torch.cat([flat[:ENDS], flat[-ENDS:]])
+    return len(ends) > 1 and bool((ends == ends[0]).all())
 
 
 # What gives the layers of networks that do not register them with PyTorch: by name, each with its

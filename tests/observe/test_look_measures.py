@@ -105,7 +105,8 @@ def test_the_first_rows_of_a_batch_are_copied() -> None:
         (torch.eye(4), 4),
         (torch.tensor([[1.0, 2], [1, 2], [2, 1]]), 2),
         (torch.tensor([[0.3, 2], [0.3 + 3e-8, 2], [2, 0.3]]), 2),  # but for rounding
-        (torch.tensor([[torch.nan, 2], [1, 2], [1, 2]]), 3),
+        (torch.tensor([[1e9, 2e9], [1, 2], [3, 4]]), 3),
+        (torch.tensor([[torch.nan, 2], [1, 2], [1, 2]]), 2),
     ],
 )
 def test_distinct_rows_are_counted(rows: Tensor, distinct: int) -> None:

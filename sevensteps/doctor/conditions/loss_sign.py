@@ -34,6 +34,7 @@ from sevensteps.doctor.agreement import (
     share_led_away,
 )
 from sevensteps.doctor.case import Case
+from sevensteps.doctor.failures import runs_away
 from sevensteps.doctor.falling_scores import (
     fallen_rewards,
     falling_parts,
@@ -44,7 +45,13 @@ from sevensteps.doctor.falling_scores import (
 from sevensteps.doctor.finding import Finding, Measure, Remedy
 from sevensteps.doctor.likelihood_signs import likelihood_sign
 from sevensteps.doctor.loss_purpose import DATA, ERROR_LOSSES, OTHER_LOSSES
-from sevensteps.doctor.measures import final_loss, first_loss, significant, step_with_rate
+from sevensteps.doctor.measures import (
+    final_loss,
+    first_loss,
+    largest_early_update,
+    significant,
+    step_with_rate,
+)
 from sevensteps.doctor.pair_signs import pair_sign
 from sevensteps.observe.call import LossTerm
 from sevensteps.observe.look import Look
@@ -80,6 +87,7 @@ LEARNED = 0.5  # of the first loss, that the error of turned outputs ends below
 DRIVEN, FURTHER_OFF = 0.98, 2.0  # share of the numbers, in all looks, and growth of their distance
 FALLEN = 0.8  # of the first loss, that the last one is below
 ROUND = -0.6  # mean cosine of answers and targets at the end, and by how much it fell
+THROWN = 0.5  # |Δw| / |w| of a whole matrix in one of the first steps
 OF_SCORES = ("cross_entropy", "binary_cross_entropy_with_logits")
 WEIGHED = ("Mul", "MaskMul", "SignedMul")
 
@@ -90,8 +98,35 @@ def examine(case: Case) -> Finding | None:
         likelihood_sign(case)
         or (None if turned else _wrong_way(case) or _led_away(case) or _driven_away(case))
         or _turned_round(case)
+        or _unbounded(case)
         or pair_sign(case)
         or _against_score(case)
+    )
+
+
+def _unbounded(case: Case) -> Finding | None:
+    """A loss that falls below every bound, the faster the longer: an error has none, but one with a
+    minus has.
+    """
+    if _is_maximized(case) or (sign := runs_away(case)) is None:
+        return None
+    return Finding(
+        "loss_sign",
+        STEP,
+        "error",
+        0.6,
+        f"{sign.sentence} What measures an error is never below 0, and a likelihood seldom falls "
+        "so: most likely something that should be small is subtracted.",
+        [sign.measure],
+        [
+            Remedy(
+                {},
+                "what can be made as small as one likes is no error",
+                "print each term of the loss; change the sign of the one that runs away",
+            )
+        ],
+        {},
+        0,
     )
 
 
@@ -304,6 +339,8 @@ def _against_score(case: Case) -> Finding | None:
     ]
     rewarded = bool(policy) and all(term.factor > 0 for term in policy if term.factor is not None)
     scores = [score for _, score in case.observation.scores if math.isfinite(score)]
+    if not rewarded and largest_early_update(case)[1] > THROWN:
+        return None  # steps that throw the weights far off make any score worse
     if len(scores) < MIN_SCORES:
         if not rewarded or case.steps < MIN_SCORES:
             return None
@@ -528,6 +565,8 @@ def _wrong(case: Case) -> float | None:
             at = gradient.gather(1, target.long()[:, None])[:, 0]
             wrong = (at > 0) & (at >= gradient.amax(1))
             return float(wrong.double().mean()) if bool(at.any()) else None
+        if (share := _wrong_of_two(case, look)) is not None:
+            return share
         if (
             target.shape == output.shape
             and target.is_floating_point()
@@ -535,6 +574,27 @@ def _wrong(case: Case) -> float | None:
         ):
             return 1.0 if case.identified_loss.scale < 0 else 0.0
     return 1.0 if _is_negated(case) else None
+
+
+def _wrong_of_two(case: Case, look: Look) -> float | None:
+    """Of a yes or no by one number each, and an unknown loss that ends below 0: the share of
+    samples whose gradient leads the number away, both of the one answer and of the other.
+    """
+    output, target, gradient = look.output, look.target, look.output_gradient
+    if output is None or target is None or gradient is None:
+        return None
+    if case.identified_loss is not None or target.numel() != output.numel():
+        return None
+    if not final_loss(case) < 0:
+        return None  # an error that becomes small, of outputs of which the least is a yes
+    yes = target.reshape(-1).double()
+    pulled = gradient.reshape(-1).double() * (2 * yes - 1)
+    if not bool(((yes == 0) | (yes == 1)).all()) or not bool(pulled.any()):
+        return None
+    kinds = [pulled[yes == kind] for kind in (0, 1)]
+    if min(map(len, kinds)) == 0:
+        return None
+    return min(float((kind > 0).double().mean()) for kind in kinds)
 
 
 def _is_negated(case: Case) -> bool:

@@ -44,7 +44,7 @@ def examine(case: Case) -> Finding | None:
         for name, change in look.changes.items()
         if not bool(change.weight.isfinite().all())
     ]
-    if step is None and not broken:
+    if step is None and (not broken or _only_large(case)):
         return None
     trace = trace_of(case)
     grown = by_growth(case, trace)
@@ -72,6 +72,12 @@ def examine(case: Case) -> Finding | None:
         where if trace is None else {**where, **_place(trace, grown)},
         step if trace is None or trace.step is None else trace.step,
     )
+
+
+def _only_large(case: Case) -> bool:
+    """Whether all weights are numbers at the end: the length of large ones is none already."""
+    parameters = [] if case.network is None else list(case.network.parameters())
+    return bool(parameters) and all(bool(p.isfinite().all()) for p in parameters)
 
 
 def _went_on(case: Case) -> bool:

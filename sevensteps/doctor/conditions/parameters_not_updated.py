@@ -77,6 +77,7 @@ STEPPED_LOOKS = 6  # with a step of an optimizer that no gradient ever reached
 LEAST_NUMBERS = 100  # of a matrix, of fewer nothing can be told
 BETTER_THAWED, MUCH_BETTER_THAWED = 0.1, 0.2  # of the validation score
 ELSEWHERE = 0.7  # of the way to a perfect validation score
+LEAST_ZEROS = 0.02  # of all numbers
 HARDLY = 0.1  # norms of the weights that are trained, that all steps come to
 FAR = 16  # steps between first and last look; gradients may be accumulated over some
 
@@ -118,7 +119,7 @@ def examine(case: Case) -> Finding | None:
         )
     if (finding := _frozen_head(case, total)) is not None:
         return finding
-    if (finding := _frozen_as_drawn(case)) is not None:
+    if (finding := _frozen_as_drawn(case) or _frozen_zeros(case, total)) is not None:
         return finding
     for seek in (_made_anew, _plain_tensors, _never_reached):
         if (finding := seek(case, trained)) is not None:
@@ -349,6 +350,31 @@ def _frozen_as_drawn(case: Case) -> Finding | None:
         "requires_grad is False, and distributed as drawn",
         "let them be trained, or load them: load_state_dict(…, strict=False) loads in silence only "
         "what has the same name; print what it returns",
+    )
+
+
+def _frozen_zeros(case: Case, total: int) -> Finding | None:
+    """Frozen matrices of zeros: what is multiplied with them says nothing, and never will."""
+    if case.before_training or known_to_learn(case, 0.85):
+        return None
+    zeros = {
+        name: math.prod(p.shape)
+        for name, p in case.facts.parameters.items()
+        if not p.trained and p.length == 0 and len(p.shape) > 1 and math.prod(p.shape) > 1
+    }
+    share = sum(zeros.values()) / (total + sum(zeros.values()))
+    if share < LEAST_ZEROS:
+        return None
+    return _finding(
+        case,
+        list(zeros),
+        share,
+        0.8,
+        f"{_list(list(zeros))} are frozen, and all their numbers are 0: whatever is multiplied "
+        "with them is gone, and no step will change that.",
+        "requires_grad is False, and zeros",
+        "let them be trained, or load them, or leave them out",
+        by_optimizer=False,
     )
 
 

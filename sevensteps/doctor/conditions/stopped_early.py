@@ -53,6 +53,7 @@ AHEAD = 0.15  # of the score, of a smooth function
 LEARNED = 0.8  # skill, of which nobody asks for more
 BEGUN, ENOUGH = 0.5, 0.6  # of the weights' length that all steps led; of the way to perfect
 GAIN = 0.1  # of the score, by as many steps again
+HALF = 0.5  # of the first loss
 LEAST_STEPS, DOZENS = 8, 30
 BELOW, LEFT = 0.9, 0.25  # of the loss in the first third
 FLAT = 0.02  # of the loss of an answer that ignores the input, within which nothing is learned
@@ -61,6 +62,8 @@ FLAT = 0.02  # of the loss of an answer that ignores the input, within which not
 def examine(case: Case) -> Finding | None:
     if case.before_training or not case.steps or case.diverged_at is not None or loss_is_gone(case):
         return None
+    if case.steps < LEAST_STEPS:
+        return None  # a loop that was tried, or broke off
     falls, few = loss_still_falls(case), _few_passes(case)
     if collapse(case) is not None or (not falls and _is_as_good_as_lines_are(case)):
         return None
@@ -134,6 +137,8 @@ def _is_at_chance_yet(case: Case) -> bool:
     """
     if any(finding.severity != "info" for finding in case.findings):
         return False
+    if case.skill is None and case.loss_is_error and final_loss(case) < HALF * first_loss(case):
+        return False  # what it answers may be unrelated to what is asked, and yet it has learned
     judgement = judge(case)
     return judgement.verdict == "chance" and not judgement.had_time
 

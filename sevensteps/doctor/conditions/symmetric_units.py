@@ -69,8 +69,10 @@ def examine(case: Case) -> Finding | None:
             for layer, (d, u) in _copies(case, look).items()
             if d <= GATES.get(case.facts.layers[layer].kind, 1) < u
         }
-        if not copies or known_to_learn(case, 0.8):
+        if known_to_learn(case, 0.8):
             return None
+        if not copies:
+            return _one_number(case)
     zero = any(
         total_norm(look.changes[name].weight) == 0
         for layer, name in hidden_layers(case)
@@ -137,6 +139,21 @@ def _copies(case: Case, look: Look) -> dict[str, tuple[int, int]]:
         if change.distinct <= units / 2 and parted <= max(change.distinct, 1):
             copies[layer.name] = (change.distinct, units)
     return copies
+
+
+def _one_number(case: Case) -> Finding | None:
+    """Hidden layers that start with one number for all weights: their units differ by no more than
+    their biases, or what little the first steps have made of that.
+    """
+    hidden = [case.facts.parameters[name] for _, name in hidden_layers(case)]
+    alike = [p.name for p in hidden if p.constant and p.length > 0 and p.shape[0] > 1]
+    if case.before_training or 2 * len(alike) <= len(hidden):
+        return None
+    return _finding_of(
+        alike,
+        "one number at the start",
+        "weights that are one number read the same of the inputs, whatever the biases are",
+    )
 
 
 def _own_matrices(case: Case) -> Finding | None:

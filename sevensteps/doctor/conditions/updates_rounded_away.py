@@ -29,6 +29,7 @@ EXPLAINS = (
     "too_small",
 )
 ROUNDED = 0.7  # of the entries that have a gradient
+PART = 0.2  # of all numbers
 LOOKS = 3  # at least
 HUGE = 100.0  # root mean square of weights in single precision
 # significant bits of a number; the least change of a weight that survives is 2^-bits of it
@@ -37,14 +38,17 @@ SINGLE = 2.0**-24
 
 
 def examine(case: Case) -> Finding | None:
-    if case.before_training or known_to_learn(case, 0.6):
+    if case.before_training:
+        return None
+    least = PART if _stands_still(case) else ROUNDED
+    if known_to_learn(case, 0.6) and least == ROUNDED:
         return None
     # (use, share of the entries that did not move)
     shares = [(use, _rounded_share(use)) for use in gradient_uses(case) if use.stepped]
     known = [(use, share) for use, share in shares if not math.isnan(share)]
-    if len(known) < LOOKS or not median(share for _, share in known) > ROUNDED:
+    if len(known) < LOOKS or not median(share for _, share in known) > least:
         return None
-    first = next(use for use, share in known if share > ROUNDED)
+    first = next(use for use, share in known if share > least)
     share = median(share for _, share in known)
     rows = _judged(first)
     dtype = max((p.dtype for p in rows), key=lambda d: sum(p.size for p in rows if p.dtype == d))
@@ -52,7 +56,7 @@ def examine(case: Case) -> Finding | None:
     return Finding(
         "updates_rounded_away",
         STEP,
-        "error",
+        "warning" if known_to_learn(case, 0.6) else "error",
         0.9,
         f"{share:.0%} of the weights that have a gradient do not change in a step: their numbers "
         f"are {dtype}, which tells apart no less than a {2 ** BITS[dtype]:,}th of a weight (here "
@@ -61,7 +65,7 @@ def examine(case: Case) -> Finding | None:
             Measure(
                 "share of the entries with a gradient that do not change",
                 significant(share),
-                f"below {ROUNDED:g}",
+                f"below {least:g}",
                 f"median of {len(known)} looks",
             ),
             Measure("numbers of the weights", dtype, "float32", ""),
@@ -78,6 +82,24 @@ def examine(case: Case) -> Finding | None:
         {},
         first.step,
     )
+
+
+def _stands_still(case: Case) -> bool:
+    """Whether a good part of the network has not moved by a single number in any step: how well the
+    rest learns says nothing of that.
+    """
+    still: dict[str, set[bool]] = {}
+    size = 0
+    for use in gradient_uses(case):
+        if use.stepped and use.group.lr:
+            size = sum(p.size for p in use.parameters.values())
+            judged = {id(p) for p in _judged(use)}
+            for name, p in use.parameters.items():
+                if p.pushed:
+                    still.setdefault(name, set()).add(id(p) in judged and p.unmoved >= p.pushed)
+    parts = {name for name, states in still.items() if states == {True}}
+    shapes = {name: math.prod(case.facts.parameters[name].shape) for name in parts}
+    return sum(shapes.values()) >= PART * max(size, 1)
 
 
 def _judged(use: GradientUse) -> list[ParameterAccount]:

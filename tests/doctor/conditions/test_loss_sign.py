@@ -429,3 +429,23 @@ def test_distances_to_prototypes_with_the_wrong_sign() -> None:
             optimizer.step()
             watch.step(loss, target=y)
     assert "loss_sign" in [finding.condition for finding in watch.diagnose().findings]
+
+
+@pytest.mark.parametrize("sign", [1.0, -1.0])
+def test_a_loss_of_few_yeses_by_hand(sign: float) -> None:
+    """Outputs [N, 1] and targets [N], weighed by how wrong they are (Lin et al. 2017)."""
+    torch.manual_seed(0)
+    x = torch.randn(400, 6)
+    y = (x[:, 0] > 1).float()
+    model = nn.Sequential(nn.Linear(6, 32), nn.ReLU(), nn.Linear(32, 1))
+    optimizer = torch.optim.Adam(model.parameters(), lr=5e-3)
+    with ss.watch(model, optimizer) as watch:
+        for few in (part for _ in range(25) for part in torch.randperm(400).split(50)):
+            each = F.binary_cross_entropy_with_logits(model(x[few])[:, 0], y[few], reduction="none")
+            loss = ((1 - torch.exp(-each)) ** 2 * each).mean()
+            optimizer.zero_grad()
+            (sign * loss).backward()
+            optimizer.step()
+            watch.step(sign * loss, target=y[few])
+    names = [finding.condition for finding in watch.diagnose().findings]
+    assert ("loss_sign" in names) is (sign < 0)

@@ -180,7 +180,7 @@ def examine(case: Case) -> Finding | None:
         sure,
         f"With a learning rate of {lr:g} the steps are too long. "
         + (
-            f"Step {step} changed {layer_label(layer)} by {jump:.2g} times the norm of its "
+            f"Step {step} changed {layer_label(layer)} by {jump:.3g} times the norm of its "
             "weights.  "
             if jump > 0.1
             else ""
@@ -325,7 +325,7 @@ def _foreseen(case: Case) -> Finding | None:
         "warning",
         0.75,
         f"With a learning rate of {lr:g} the first step would change {layer_label(layer_name)} by "
-        f"{jump:.2g} times the norm of its weights"
+        f"{jump:.3g} times the norm of its weights"
         + (
             f", and the loss is so curved that plain gradient descent is stable up to {edge:.2g} "
             "only."

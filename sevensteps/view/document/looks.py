@@ -29,7 +29,7 @@ Measured = Callable[[Look, LayerFacts, Look | None], Tensor | None]  # the last:
 @dataclass(frozen=True)
 class QuantityKind:
     """What is measured of a layer at a look: a number for each of its units, None where there is
-    none. `total` makes one number of them.
+    none. `total` makes one number of them, for each as much as its `weight` where it has one.
     """
 
     id: str
@@ -37,24 +37,30 @@ class QuantityKind:
     unit: str
     meaning: str
     measure: Measured
-    total: Callable[[Floats], float]
+    total: Callable[[Floats, Floats], float]
     scale: str = "linear"
     expected: tuple[float | None, float | None] | None = None
+    weight: Measured | None = None  # of each unit in the total
 
 
-def _rms(values: Floats) -> float:
+def _rms(values: Floats, weights: Floats) -> float:
     return float(np.sqrt(np.mean(values**2)))
 
 
-def _length(values: Floats) -> float:
+def _length(values: Floats, weights: Floats) -> float:
     return float(np.sqrt(np.sum(values**2)))
 
 
-def _mean(values: Floats) -> float:
+def _ratio(values: Floats, weights: Floats) -> float:
+    """Of units whose ratios have these denominators, the ratio of the lengths of all together."""
+    return float(np.linalg.norm(values * weights) / max(np.linalg.norm(weights), 1e-12))
+
+
+def _mean(values: Floats, weights: Floats) -> float:
     return float(np.mean(values))
 
 
-def _all_silent(values: Floats) -> float:
+def _all_silent(values: Floats, weights: Floats) -> float:
     return float(np.mean(values >= 1))
 
 
@@ -70,12 +76,19 @@ def _gradient(look: Look, layer: LayerFacts, before: Look | None) -> Tensor | No
 
 def _update(look: Look, layer: LayerFacts, before: Look | None) -> Tensor | None:
     for name in layer.parameters:
+        change, weights = look.changes.get(name), _weights(look, layer, before)
+        if change is not None and change.update is not None and name.endswith("weight"):
+            return None if weights is None else change.update / weights
+    return None
+
+
+def _weights(look: Look, layer: LayerFacts, before: Look | None) -> Tensor | None:
+    for name in layer.parameters:
         change = look.changes.get(name)
         if change is not None and change.update is not None and name.endswith("weight"):
             # of the weights before the step: after one that is far too long they are as long as it
             known = before.changes.get(name) if before and before.step == look.step - 1 else None
-            weight = change.weight if known is None else known.weight
-            return change.update / weight.clamp(min=1e-12)
+            return (change.weight if known is None else known.weight).clamp(min=1e-12)
     return None
 
 
@@ -119,9 +132,10 @@ KINDS = (
         "By how much a step changed the weights of a layer, as a share of them. About 0.001 is "
         "usual; from 0.1 on a step overwrites what was learned.",
         _update,
-        _rms,
+        _ratio,
         "log",
         (None, 0.1),
+        _weights,
     ),
     QuantityKind(
         "dead",
@@ -171,7 +185,7 @@ def looks_document(looks: Sequence[Look], facts: NetworkFacts) -> dict[str, Any]
         "loss": [finite(look.loss) for look in looks],
         "layers": [_layer(layer, tables, rows, looks) for layer in shown],
         "quantities": [
-            _quantity(kind, tables[kind.id], shown, len(looks))
+            _quantity(kind, tables[kind.id], shown, looks)
             for kind in KINDS
             if any(table is not None for table in tables[kind.id].values())
         ],
@@ -223,18 +237,13 @@ def _quantity(
     kind: QuantityKind,
     tables: Mapping[str, Floats | None],
     layers: Sequence[LayerFacts],
-    looks: int,
+    looks: Sequence[Look],
 ) -> dict[str, Any]:
-    summary = np.full((len(layers), looks), math.nan)
+    summary = np.full((len(layers), len(looks)), math.nan)
     for row, layer in enumerate(layers):
         table = tables[layer.name]
-        if table is None:
-            continue
-        for column in range(looks):
-            values = table[:, column]
-            values = values[np.isfinite(values)]
-            if len(values):
-                summary[row, column] = kind.total(values)
+        if table is not None:
+            summary[row] = _totals(kind, table, looks, layer)
     content: dict[str, Any] = {
         "id": kind.id,
         "name": kind.name,
@@ -245,6 +254,20 @@ def _quantity(
     if kind.expected is not None:
         content["expected"] = list(kind.expected)
     return content
+
+
+def _totals(
+    kind: QuantityKind, table: Floats, looks: Sequence[Look], layer: LayerFacts
+) -> list[float]:
+    """One number of each column of a table [units, looks]; NaN where it has none."""
+    weights = None if kind.weight is None else _table(looks, layer, kind.weight)
+    if weights is None or weights.shape != table.shape:
+        weights = np.ones_like(table)
+    totals = []
+    for values, own in zip(table.T, weights.T, strict=True):
+        known = np.isfinite(values) & np.isfinite(own)
+        totals.append(kind.total(values[known], own[known]) if known.any() else math.nan)
+    return totals
 
 
 def quantity_curves(
@@ -262,10 +285,7 @@ def quantity_curves(
                 "name": f"{kind.name} of {layer.name or layer.kind}",
                 "unit": kind.unit,
                 "steps": [look.step for look in looks],
-                "values": [
-                    finite(kind.total(known)) if len(known := column[np.isfinite(column)]) else None
-                    for column in table.T
-                ],
+                "values": [finite(total) for total in _totals(kind, table, looks, layer)],
             }
             if kind.expected is not None:
                 curve["expected"] = list(kind.expected)

@@ -12,6 +12,7 @@ from sevensteps import __version__
 from sevensteps.doctor.diagnosis import Diagnosis
 from sevensteps.errors import Error
 from sevensteps.explain.questions import Explain
+from sevensteps.explain.surface.answer import surface
 from sevensteps.metrics import primary
 from sevensteps.observe.observation import Observation
 from sevensteps.record.database import read
@@ -240,7 +241,7 @@ def explained(
         add("chain", lambda: chain_document(explain, samples))
     report("computing the loss surface")
     rate = summary.recipe["step"]
-    add("surface", lambda: surface_document(explain.surface(), rate))
+    add("surface", lambda: surface_document(surface(subject, whole=False), rate))
     add("words", lambda: words_document(explain.words()))
     if "looks" in content:
         report("training again, for the weights at each look")

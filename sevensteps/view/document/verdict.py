@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from statistics import median
 from typing import Any
 
@@ -14,6 +14,7 @@ from sevensteps.doctor.conditions import condition_names, summary
 from sevensteps.doctor.diagnosis import Diagnosis
 from sevensteps.doctor.finding import Finding, Measure, Remedy
 from sevensteps.doctor.learning import judge
+from sevensteps.doctor.measures import final_steps
 from sevensteps.doctor.other_scores import ChanceComparison
 from sevensteps.doctor.report.text import first_sentence
 from sevensteps.doctor.trials.trial import Trial
@@ -30,6 +31,7 @@ BELOW = re.compile(rf"(?:well )?(?:below|less than|at most|no more than) ({NUMBE
 ABOVE = re.compile(rf"(?:well )?(?:above|more than|at least) ({NUMBER})(?![\d.]* ?%)")
 BETWEEN = re.compile(rf"({NUMBER}) to ({NUMBER})")
 ABOUT = re.compile(rf"(?:about|near) ({NUMBER})(?![\d.]* ?%)")
+FINAL_LOSS = "loss at the end"
 NEAR = 2.0  # times as much, or as little, is about as much
 SPAN = 30  # times as much is drawn on a logarithmic axis
 OVER_TIME = {  # the quantity of the looks that shows a condition over the steps
@@ -56,11 +58,13 @@ class Context:
     recipe: Mapping[str, str] = field(default_factory=dict)
     recipe_file: str = ""
     over_time: Mapping[str, Mapping[str, dict[str, Any]]] = field(default_factory=dict)
+    final_steps: int = 0  # of how many steps a loss at the end is the mean
 
 
 def diagnosis_verdict(diagnosis: Diagnosis, context: Context) -> dict[str, Any]:
     """The verdict of a diagnosis, most likely cause first; if it is healthy, on what that rests."""
     findings, state = diagnosis.findings, diagnosis.state
+    context = replace(context, final_steps=final_steps(diagnosis.case))
     if findings:
         sentence = first_sentence(findings[0].explanation)
     else:
@@ -76,7 +80,7 @@ def diagnosis_verdict(diagnosis: Diagnosis, context: Context) -> dict[str, Any]:
         "findings": [_finding(finding, context) for finding in findings[:FINDINGS]],
     }
     if healthy:
-        content["evidence"] = [_measure(measure) for measure in grounds(diagnosis.case, context)]
+        content["evidence"] = [_measure(one, context) for one in grounds(diagnosis.case, context)]
     return content
 
 
@@ -136,7 +140,7 @@ def _finding(finding: Finding, context: Context) -> dict[str, Any]:
         "explanation": " ".join(finding.explanation.split()),
         "onset": finding.onset,
         "where": _where(finding.where),
-        "evidence": [_measure(measure) for measure in finding.evidence],
+        "evidence": [_measure(measure, context) for measure in finding.evidence],
         "remedies": [_remedy(remedy, context) for remedy in finding.remedies],
         "trials": [trial_document(trial) for trial in finding.trials],
         "symptoms": [_finding(symptom, context) for symptom in finding.symptoms[:FINDINGS]],
@@ -171,9 +175,12 @@ def _where(where: Mapping[str, Any]) -> dict[str, Any]:
     return content
 
 
-def _measure(measure: Measure) -> dict[str, Any]:
+def _measure(measure: Measure, context: Context) -> dict[str, Any]:
+    name = measure.measure
+    if name == FINAL_LOSS and context.final_steps > 1:  # beside the loss of the last step alone
+        name += f", mean of {context.final_steps:,} steps"
     content = {
-        "measure": measure.measure,
+        "measure": name,
         "observed": _plain(measure.observed),
         "expected": _plain(measure.expected),
         "source": measure.source,

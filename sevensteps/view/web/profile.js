@@ -52,6 +52,6 @@ export function ByLayer({ finding, looks }) {
     </ol>
     <p class="quiet">
       From the input, above, to the output, below; ${quantity.unit}, on a logarithmic scale:
-      between the shortest and the longest bar lies a factor of ${format(high / (2 * low), 2)}.
+      between the shortest and the longest bar lies a factor of about ${format(Number((high / (2 * low)).toPrecision(2)))}.
     </p>`;
 }

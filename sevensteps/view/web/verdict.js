@@ -48,7 +48,7 @@ export function Verdict({ document }) {
   if (!verdict) return null;
   const { findings } = verdict;
   return html`<section class="findings" id="findings" aria-labelledby="verdict-h">
-    ${findings.length > 0 && html`<${StepStrip} findings=${findings} />`}
+    ${findings.length > 0 && html`<${StepStrip} findings=${findings} /><${FirstRemedy} document=${document} />`}
     ${findings.length > 1 && html`<${Rivals} findings=${findings} />`}
     ${findings.map(
       (finding, index) =>
@@ -141,10 +141,36 @@ function StepStrip({ findings }) {
   </div>`;
 }
 
+/**
+ * What to do, where the page is opened: the first remedy of the first finding, in a line.
+ *
+ * @param {{document: Document}} props
+ */
+function FirstRemedy({ document }) {
+  const finding = document.verdict?.findings[0];
+  const remedy = finding?.remedies[0];
+  if (!finding || !remedy) return null;
+  const changes = document.kind === "watched" && remedy.advice ? [] : Object.entries(remedy.change);
+  return html`<p class="first-remedy">
+    <b>What to do first. </b>
+    ${changes.map(([step, value]) => {
+      const now = valueOf(step, document);
+      if (!STEPS.includes(step)) return html`Prepare ${stepName(step)} with <code class="new">${value}</code>. `;
+      const before = now && html`from <code class="was">${now}</code> `;
+      return html`Change ${stepName(step)} ${before}to <code class="new">${value}</code>. `;
+    })}
+    <${Text} text=${sentence(changes.length ? remedy.why : remedy.advice || remedy.why)} />
+    ${" "}<a href="#what-to-change">${finding.trials.length ? "What trials of it showed" : "How, and what else"}</a>
+  </p>`;
+}
+
+/** What the training had for a step. @param {string} step @param {Document} document */
+const valueOf = (step, document) => document.steps?.find((panel) => panel.name === step)?.value;
+
 /** @param {{finding: Finding, document: Document, rank: number, short?: boolean}} props */
 function FindingView({ finding, document, rank, short }) {
   const alone = (document.verdict?.findings.length ?? 0) < 2;
-  const body = html`<${FindingBody} finding=${finding} document=${document} />`;
+  const body = html`<${FindingBody} finding=${finding} document=${document} first=${rank === 1 && !short} />`;
   if (rank === 1 && !short) {
     return html`<article class="finding" id="finding-1" aria-label=${nameOf(finding)}>
       ${alone ? html`<h2 class="for-readers">The finding in detail</h2><p class="chips"><${Chips} finding=${finding} step=${false} /></p>` : html`<h2 class="finding-title">The first in detail</h2>`}
@@ -189,8 +215,8 @@ function Chips({ finding, step: named = true }) {
     </span>`}`;
 }
 
-/** @param {{finding: Finding, document: Document}} props */
-function FindingBody({ finding, document }) {
+/** @param {{finding: Finding, document: Document, first?: boolean}} props */
+function FindingBody({ finding, document, first = false }) {
   const layers = document.looks?.layers ?? [];
   const named = [...(finding.where.layers ?? []), ...Object.keys(finding.where.units ?? {})];
   const drawn = layers.some(
@@ -208,7 +234,7 @@ function FindingBody({ finding, document }) {
     <${Beginning} finding=${finding} document=${document} />
     ${document.looks && html`<${ByLayer} finding=${finding} looks=${document.looks} />`}
     ${drawn && html`<h3>Where in the network</h3><${Network} layers=${layers} where=${finding.where} />`}
-    ${finding.remedies.length > 0 && html`<h3>What to change</h3>`}
+    ${finding.remedies.length > 0 && html`<h3 id=${first ? "what-to-change" : undefined}>What to change</h3>`}
     ${finding.remedies.map(
       (remedy, index) => html`${finding.remedies.length > 1 && index < 2 &&
         html`<p class="which">${index ? "Or" : "Try this first"}</p>`}
@@ -294,7 +320,7 @@ function RemedyView({ remedy, document, finding }) {
   }
   return html`<div class="remedy">
     ${Object.entries(remedy.change).map(([step, value]) => {
-      const now = document.steps?.find((panel) => panel.name === step)?.value;
+      const now = valueOf(step, document);
       return html`<p class="change">
         <span class="chip">${stepName(step)}</span>
         ${now && html`<code class="was">${now}</code><span class="arrow" aria-label="becomes">→</span>`}

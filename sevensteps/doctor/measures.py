@@ -180,8 +180,9 @@ def final_loss(case: Case) -> float:
 
 
 def final_steps(case: Case) -> int:
-    """Of how many steps `final_loss` is the mean."""
-    return max(1, sum(math.isfinite(value) for _, value in case.losses) // 20)
+    """Over how many steps `final_loss` is the mean, of which every loss or some were recorded."""
+    steps = [step for step, value in case.losses if math.isfinite(value)]
+    return steps[-1] - steps[-max(1, len(steps) // 20)] + 1 if steps else 1
 
 
 def loss_still_falls(case: Case) -> bool:

@@ -101,7 +101,11 @@ def png(draw: Draw) -> str | None:
     """A figure as a picture in Base64; None without matplotlib, or where nothing is drawn."""
     content = io.BytesIO()
     try:
-        draw().savefig(content, format="png", dpi=100)
+        figure = draw()
+        if (layout := figure.get_layout_engine()) is not None:
+            layout.execute(figure)
+            figure.set_layout_engine("none")  # else the figure is drawn once more, to be laid out
+        figure.savefig(content, format="png", dpi=100)
     except (ImportError, Error):
         return None
     return base64.b64encode(content.getvalue()).decode()

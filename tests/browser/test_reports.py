@@ -56,6 +56,9 @@ def test_a_report(name: str, reports: Callable[[str], Path], open_report: Open) 
             assert sentence in text
         wide = opened.page.evaluate("document.documentElement.scrollWidth")
         assert wide <= WIDTHS[size][0], f"{name} at {size} scrolls sideways"
+        if name in FAULTY and size == "wide":  # what to do, too, is in the first screen
+            remedy = opened.page.locator(".first-remedy").bounding_box()
+            assert remedy["y"] + remedy["height"] < 700
         keep_picture(opened, name, size)
     if name == EXAMPLE and os.environ.get("SEVENSTEPS_GALLERY"):
         (GALLERY / "example.html").write_bytes(path.read_bytes())

@@ -29,7 +29,7 @@ CELLS = {
     "figure": "run.plot()",
     "diagnosis": (
         "faulty = ss.train('digits', predict='mlp(30, activation=\"sigmoid\")',\n"
-        "    step='sgd(lr=10)', stop='epochs(4)', out=False, progress=False)\n"
+        "    step='sgd(lr=20)', stop='epochs(4)', out=False, progress=False)\n"
         "faulty.diagnosis"
     ),
     "diagnosis figure": "faulty.diagnosis.plot()",

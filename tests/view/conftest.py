@@ -25,12 +25,12 @@ def healthy_run(tmp_path_factory: pytest.TempPathFactory) -> ss.Run:
 
 @pytest.fixture(scope="session")
 def faulty_run(tmp_path_factory: pytest.TempPathFactory) -> ss.Run:
-    """Pictures of digits, learned with steps that are too long."""
+    """Pictures of digits, learned with steps from which no seed recovers."""
     folder = tmp_path_factory.mktemp("faulty") / "run"
     return ss.train(
         "digits",
         predict="mlp(30, activation='sigmoid')",
-        step="sgd(lr=10)",
+        step="sgd(lr=20)",
         stop="epochs(4)",
         out=folder,
     )

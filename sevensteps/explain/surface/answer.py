@@ -124,8 +124,8 @@ class Surface(Explanation):
 def surface(subject: Subject, *, whole: bool = True) -> Surface:
     """The curvature of the training loss at the last weights, in float64, and what follows from it.
 
-    Without `whole` only what a page draws, in half the time: no forecast, no curvature at the start,
-    and of the eigenvalues of a large network the two largest.
+    Without `whole` only what a page draws: no forecast, no curvature at the start, no race of
+    scales, and of the eigenvalues of a large network the two largest.
 
     Raises `ArgumentError` where there is no surface: nothing is trained, the activation is a step,
     or the training diverged.

@@ -53,7 +53,8 @@ def _length(values: Floats, weights: Floats) -> float:
 
 def _ratio(values: Floats, weights: Floats) -> float:
     """Of units whose ratios have these denominators, the ratio of the lengths of all together."""
-    return float(np.linalg.norm(values * weights) / max(np.linalg.norm(weights), 1e-12))
+    length = max(float(np.linalg.norm(weights)), 1e-12)
+    return float(np.linalg.norm(values * weights)) / length
 
 
 def _mean(values: Floats, weights: Floats) -> float:

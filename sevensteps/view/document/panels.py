@@ -100,7 +100,7 @@ def _losses(observation: Observation, case: Case | None) -> str:
         return f"The loss of a batch went from {first} to {last}."
     return (  # as the findings say it
         f"The loss went from {first_loss(case):.3g} to {final_loss(case):.3g}, "
-        f"the mean of {count_text(final_steps(case), 'step')} at its end."
+        f"the mean over {count_text(final_steps(case), 'step')} at its end."
     )
 
 

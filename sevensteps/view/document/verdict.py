@@ -14,14 +14,14 @@ from sevensteps.doctor.conditions import condition_names, summary
 from sevensteps.doctor.diagnosis import Diagnosis
 from sevensteps.doctor.finding import Finding, Measure, Remedy
 from sevensteps.doctor.learning import judge
-from sevensteps.doctor.measures import final_steps
+from sevensteps.doctor.measures import final_loss, final_steps, significant
 from sevensteps.doctor.other_scores import ChanceComparison
 from sevensteps.doctor.report.text import first_sentence
 from sevensteps.doctor.trials.trial import Trial
 from sevensteps.record.run_folder import nan_to_null
 from sevensteps.render.text import shell_quote
 from sevensteps.view.document.consequences import consequence
-from sevensteps.view.document.numbers import FINDINGS, finite, prose
+from sevensteps.view.document.numbers import FINDINGS, finite, metric_title, prose
 
 HEALTHY = "Nothing is wrong that can be seen here."
 UNKNOWN = "Too little was seen to say whether anything is wrong."
@@ -58,13 +58,15 @@ class Context:
     recipe: Mapping[str, str] = field(default_factory=dict)
     recipe_file: str = ""
     over_time: Mapping[str, Mapping[str, dict[str, Any]]] = field(default_factory=dict)
-    final_steps: int = 0  # of how many steps a loss at the end is the mean
+    final_loss: float = math.nan
+    final_steps: int = 1  # over how many steps it is the mean
 
 
 def diagnosis_verdict(diagnosis: Diagnosis, context: Context) -> dict[str, Any]:
     """The verdict of a diagnosis, most likely cause first; if it is healthy, on what that rests."""
     findings, state = diagnosis.findings, diagnosis.state
-    context = replace(context, final_steps=final_steps(diagnosis.case))
+    case = diagnosis.case
+    context = replace(context, final_loss=final_loss(case), final_steps=final_steps(case))
     if findings:
         sentence = first_sentence(findings[0].explanation)
     else:
@@ -102,7 +104,7 @@ def grounds(case: Case, context: Context) -> list[Measure]:
     """
     measures = [
         Measure(
-            f"{one.measure} on {one.of}" if one.of else one.measure,
+            f"{metric_title(one.measure)} on {one.of}" if one.of else metric_title(one.measure),
             finite(one.reached, 4),
             f"{'above' if one.reached > one.ignorant else 'below'} {one.ignorant:.4g}, "
             f"of {'one answer' if one.by == ChanceComparison.by else one.by} for all",
@@ -177,8 +179,10 @@ def _where(where: Mapping[str, Any]) -> dict[str, Any]:
 
 def _measure(measure: Measure, context: Context) -> dict[str, Any]:
     name = measure.measure
-    if name == FINAL_LOSS and context.final_steps > 1:  # beside the loss of the last step alone
-        name += f", mean of {context.final_steps:,} steps"
+    if name == FINAL_LOSS and isinstance(measure.observed, float) and context.final_steps > 1:
+        measure = replace(measure, observed=significant(measure.observed))
+        if measure.observed == significant(context.final_loss):  # beside that of the last step
+            name += f", mean over {context.final_steps:,} steps"
     content = {
         "measure": name,
         "observed": _plain(measure.observed),

@@ -95,7 +95,7 @@ def _figures(diagnosis: Diagnosis) -> list[Document]:
     observation = case.observation
     rows: list[tuple[str, Any, str]] = [("steps", observation.steps, "")]
     if observation.losses:
-        end = f"loss at the end, mean of {count_text(final_steps(case), 'step')}"
+        end = f"loss at the end, mean over {count_text(final_steps(case), 'step')}"
         rows += [("first loss", finite(first_loss(case), 3), "")]
         rows += [(end, finite(final_loss(case), 3), "")]
     if observation.scores:

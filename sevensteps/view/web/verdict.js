@@ -160,7 +160,7 @@ function FirstRemedy({ document }) {
       return html`Change ${stepName(step)} ${before}to <code class="new">${value}</code>. `;
     })}
     <${Text} text=${sentence(changes.length ? remedy.why : remedy.advice || remedy.why)} />
-    ${" "}<a href="#what-to-change">${finding.trials.length ? "What trials of it showed" : "How, and what else"}</a>
+    ${" "}<a href="#what-to-change">${finding.trials.length ? "What trials of it showed" : finding.remedies.length > 1 ? "How, and what else" : "How"}</a>
   </p>`;
 }
 

@@ -69,15 +69,24 @@ export function setWords(words) {
   glossary = glossaryOf(words);
 }
 
+/** What stands behind a word and may not begin a line. */
+const ENDS = /^[.,:;!?)\]’”%]+/;
+
 /**
  * A text whose technical words explain themselves.
  *
  * @param {{text: string}} props
  */
 export function Text({ text }) {
-  return split(text, glossary).map((part) =>
-    typeof part === "string" ? part : html`<${WordButton} ...${part} />`,
-  );
+  const parts = split(text, glossary);
+  return parts.map((part, index) => {
+    const before = index ? parts[index - 1] : "";
+    if (typeof part === "string") return typeof before === "string" ? part : part.replace(ENDS, "");
+    const after = parts[index + 1];
+    const ends = typeof after === "string" ? (ENDS.exec(after)?.[0] ?? "") : "";
+    const button = html`<${WordButton} ...${part} />`;
+    return ends ? html`<span class="unbroken">${button}${ends}</span>` : button;
+  });
 }
 
 /** @param {{text: string, word: string}} props */

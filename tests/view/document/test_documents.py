@@ -25,7 +25,7 @@ from sevensteps.view.document import numbers
 from sevensteps.view.document.consequences import CONSEQUENCES
 from sevensteps.view.document.curves import curve, step_losses
 from sevensteps.view.document.explanation import explanation_document
-from sevensteps.view.document.looks import looks_document
+from sevensteps.view.document.looks import looks_document, quantity_curves
 from sevensteps.view.document.script import patch_lines
 from sevensteps.view.document.verdict import evidence_bar
 from sevensteps.view.document.watched import watched_document
@@ -313,3 +313,25 @@ def test_a_patch_is_lines_of_code() -> None:
         ("remove", "d", 4),
         ("add", "e", 4),
     ]
+
+
+def test_a_loss_at_the_end_says_over_how_many_steps_it_is_the_mean(
+    watched_diagnosis: Diagnosis,
+) -> None:
+    document = check(watched_document(watched_diagnosis))
+    [name] = [one["name"] for one in document["figures"] if "at the end" in one["name"]]
+    measures = document["verdict"]["findings"][0]["evidence"]
+    assert name == "loss at the end, mean over 3 steps"
+    [shown] = [one for one in measures if one["measure"] == name]
+    [figure] = [one for one in document["figures"] if one["name"] == name]
+    assert shown["observed"] == figure["value"]
+
+
+def test_an_update_ratio_is_that_of_the_whole_layer() -> None:
+    parameters = {"layer.weight": ParameterFacts("layer.weight", (2, 1), True, 0)}
+    layers = {"layer": LayerFacts("layer", "Linear", "weights", -1, None, ("layer.weight",))}
+    weights, update = torch.tensor([3.0, 4.0]), torch.tensor([6.0, 0.0])
+    look = Look(0, 1.0, changes={"layer.weight": Change(weights, weights, update)})
+    facts = NetworkFacts("Net", layers, parameters, ())
+    curve = quantity_curves([look], facts)["update"]["layer"]
+    assert curve["values"] == [pytest.approx(6 / 5)]

@@ -120,6 +120,11 @@ def with_option(name: str, value: str) -> str:
     return shlex.join(("sevensteps", *words, f"--{name}", value))
 
 
+def option_name(name: str) -> str:
+    """The name of an option as it is written where the user is: `--size`, or `size=…`."""
+    return f"{name}=…" if SHELL_WORDS.get() is None else f"--{name}"
+
+
 def option(name: str, value: str) -> str:
     """An option on its own, as it is written where the user is: `--missing fill` or
     `missing="fill"`.

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sevensteps import errors
-from sevensteps.errors import ArgumentError, Error, nearest, no_such_file
+from sevensteps.errors import SHELL_WORDS, ArgumentError, Error, nearest, no_such_file, option_name
 
 
 @pytest.mark.parametrize(
@@ -79,3 +79,12 @@ def test_a_file_that_is_not_there_is_looked_for_beside(tmp_path: Path) -> None:
     assert str(meant).endswith(f"no such file; did you mean '{tmp_path / 'kunden.csv'}'?")
     for name in ("prices.csv", "nowhere/kunden.csv"):
         assert str(no_such_file(tmp_path / name, "give a .csv")).endswith("file; give a .csv")
+
+
+def test_an_option_is_named_as_it_is_typed() -> None:
+    assert option_name("size") == "size=…"
+    token = SHELL_WORDS.set(("train", "pets"))
+    try:
+        assert option_name("size") == "--size"
+    finally:
+        SHELL_WORDS.reset(token)

@@ -313,13 +313,15 @@ def as_recipe(data: Trained, changes: dict[str, Any]) -> Recipe:
                 f"train: {of_data[0]} belongs to the data; write: "
                 f'ss.train(ss.data.load("FILE", {of_data[0]}=…))'
             ) from None
+        # of newer versions of Python without the nearest name
+        unknown = str(failure).removeprefix("Recipe.__init__() ").partition(". Did you mean")[0]
         meant = {key: text for key, item in changes.items() if (text := keyword_text(key, item))}
         if meant:
             raise ArgumentError(
                 f"train: there is no {next(iter(meant))!r}; write: {', '.join(meant.values())}"
             ) from None
         raise ArgumentError(
-            f"train: {str(failure).removeprefix('Recipe.__init__() ')}; the steps are initialize, "
+            f"train: {unknown}; the steps are initialize, "
             "predict, loss, gradient, "
             "step, repeat, stop"
         ) from None

@@ -73,6 +73,7 @@ def resolve(
             except TypeError as failure:
                 # Python puts the function before it, as in "adam.__init__() got an unexpected …"
                 reason = str(failure).partition("() ")[2] or str(failure)
+                reason = reason.partition(". Did you mean")[0]  # of newer versions of Python
                 raise ArgumentError(f"{step}: {value!r}: {reason}") from None
 
     is_table = data.encoding is not None and isinstance(chosen["predict"], auto)

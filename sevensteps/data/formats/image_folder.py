@@ -29,7 +29,7 @@ from sevensteps.data.formats.image_file import (
 )
 from sevensteps.data.formats.picture_files import Pictures, count, find_by_folder, find_by_table
 from sevensteps.data.sources import Source
-from sevensteps.errors import DataError
+from sevensteps.errors import DataError, option_name
 from sevensteps.notation import value
 from sevensteps.seeds import generator
 
@@ -130,12 +130,12 @@ class image_folder(Source):
                 many = "one size" if not others else f"{len(sizes):,} sizes"
                 pictures.notes.append(
                     f"brought all pictures, of {many} ({_size_range(headers)} pixels), to {height} "
-                    f"x {width}; size=… takes another"
+                    f"x {width}; {option_name('size')} takes another"
                 )
         if len(headers) * channels * height * width > MAX_BYTES:
             raise DataError(
                 f"{self.path}: {len(headers):,} pictures of {channels} × {height} × {width} take "
-                f"more than {MAX_BYTES >> 30} GB; give a smaller size=…"
+                f"more than {MAX_BYTES >> 30} GB; give a smaller {option_name('size')}"
             )
         if turned := sum(header.is_turned for header in headers):
             pictures.notes.append(f"turned {count(turned, 'picture')} upright")

@@ -63,7 +63,7 @@ def _gaps(
         flagged = any(column.flag for column in columns)
         lines.append(
             f"filled {_count(sum(numeric.values()), 'gap')} in {_names(numeric)} with the mean"
-            + (", and marked them by an extra input" if flagged else "")
+            + (", marked by an extra input" if flagged else "")
             + change
         )
     if texts:

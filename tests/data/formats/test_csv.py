@@ -183,7 +183,7 @@ def test_gaps_are_refused_filled_or_left_out() -> None:
     )
     filled = ss.data.load("pets.csv", target="kind", scale="none")
     assert filled.notes == (
-        "filled 4 gaps in weight, indoor, born with the mean, and marked them by an extra input "
+        "filled 4 gaps in weight, indoor, born with the mean, marked by an extra input "
         '(missing="drop" leaves the rows out)',
         "treated 1 gap in color as 'no value'",
     )

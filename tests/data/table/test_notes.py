@@ -20,7 +20,7 @@ def test_gaps_and_rows() -> None:
     columns = {"x": ["", "5", "7"] * 20, "c": ["u", "", "v", "u"] * 15, "y": ["", *Y[1:]]}
     assert notes(columns) == (
         "left out 1 of 60 rows, without y",
-        'filled 19 gaps in x with the mean, and marked them by an extra input (missing="drop" '
+        'filled 19 gaps in x with the mean, marked by an extra input (missing="drop" '
         "leaves the rows out)",
         "treated 15 gaps in c as 'no value'",
     )

@@ -11,7 +11,9 @@ from torch import Tensor
 
 from sevensteps.doctor.case import Case, targets_of
 from sevensteps.doctor.kind_of_task import class_indices
+from sevensteps.doctor.probes import JUDGED, relation_across
 from sevensteps.doctor.validation_neighbours import both_parts
+from sevensteps.observe.structure import sample_count
 
 FEWEST = 50  # validation samples
 MATCHED = 0.7  # score with the names put right
@@ -42,11 +44,38 @@ def renamed_classes(case: Case) -> tuple[dict[int, int], float] | None:
 
 def labels_at_random(case: Case) -> bool:
     """Whether the validation labels have nothing to do with their inputs, by the network's answers
-    and by the nearest training samples, which tell each other's labels well.
+    and by the nearest training samples, which tell each other's labels well, or by small models of
+    the training data, which tell its own labels well.
     """
-    if case.scores.get("valid", 1.0) > 1 - GAINED or (parts := both_parts(case)) is None:
+    if case.scores.get("valid", 1.0) > 1 - GAINED:
         return False
-    if len(parts.valid_y) < FEWEST:
+    return _by_neighbours(case) or _by_small_models(case)
+
+
+def _by_small_models(case: Case) -> bool:
+    if case.task == "regression":
+        at_random = _numbers_at_random(case)
+    else:
+        answered = _answers_and_classes(case)
+        at_random = answered is not None and _classes_at_random(case, *answered)
+    if not at_random or (relation := relation_across(case)) is None:
+        return False
+    within, across = relation
+    count = sample_count(case.valid[0]) if case.valid is not None else 1
+    return within > CLEAR and across < SIGMAS / math.sqrt(min(count, JUDGED))
+
+
+def _classes_at_random(case: Case, answers: Tensor, classes: Tensor) -> bool:
+    """Whether the answers are right as often as if they knew nothing of the sample."""
+    count = int(torch.cat([answers, classes]).max()) + 1
+    shares = [torch.bincount(c, minlength=count) / len(c) for c in (answers, classes)]
+    chance = float(shares[0] @ shares[1])
+    luck = SIGMAS * math.sqrt(chance * (1 - chance) / len(classes))
+    return abs(case.scores["valid"] - chance) < luck
+
+
+def _by_neighbours(case: Case) -> bool:
+    if (parts := both_parts(case)) is None or len(parts.valid_y) < FEWEST:
         return False
     if parts.y.is_floating_point():
         return _numbers_at_random(case) and (

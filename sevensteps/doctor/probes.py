@@ -21,6 +21,7 @@ from sevensteps.doctor.kind_of_task import class_indices
 from sevensteps.observe.structure import spread_indices
 
 ROWS, LEAST = 900, 200  # samples
+JUDGED = 600  # of the validation data
 PAIRS = 4000  # of numbers that are looked up
 FOLDS, PENALTY = 2, 0.1
 KERNELS, WIDTHS, SIDES = 128, (3, 6), (3, 5)  # patches, their length, and their sides in pictures
@@ -55,6 +56,49 @@ def _strongest_relation(case: Case) -> float | None:
         if (target := _numbers(case, y[rows])) is not None:
             relation.append(_relation(_by_factors(x[rows], target), target))
     return max(relation) if relation else None
+
+
+def relation_across(case: Case) -> tuple[float, float] | None:
+    """The correlation of a small model's answers with targets of the training data that it was not
+    fitted to, and with those of the validation data, by the kind of model that tells the former
+    best; None where none can be asked.
+    """
+    if (
+        case.train is None
+        or case.valid is None
+        or case.train[0].shape[1:] != case.valid[0].shape[1:]
+    ):
+        return None
+    if case.task not in ("binary", "multiclass", "regression"):
+        return None
+    parts = [(x.detach().cpu(), y.detach().cpu()) for x, y in (case.train, case.valid)]
+    if parts[0][0].dtype != parts[1][0].dtype or parts[0][1].shape[1:] != parts[1][1].shape[1:]:
+        return None
+    rows = [
+        spread_indices(len(y), most) for (_, y), most in zip(parts, (ROWS, JUDGED), strict=True)
+    ]
+    x, y = (
+        torch.cat([part[which][few] for part, few in zip(parts, rows, strict=True)])
+        for which in (0, 1)
+    )
+    target, count = _numbers(case, y), len(rows[0])
+    if min(count, len(rows[1])) < LEAST or target is None or not bool(x.double().isfinite().all()):
+        return None
+    own, valid = torch.arange(len(x)) < count, torch.arange(len(x)) >= count
+    halves = [own & (torch.arange(len(x)) % 2 == number) for number in (0, 1)]
+    best = None
+    for table in _tables(x):
+        kernel = _kernel(table)
+        within = _correlation(_fitted(kernel, target, halves[0], halves[1]), target[halves[1]])
+        if best is None or within > best[0]:
+            best = within, _correlation(_fitted(kernel, target, own, valid), target[valid])
+    return best
+
+
+def _correlation(answers: Float[Tensor, "N T"], target: Float[Tensor, "N T"]) -> float:
+    """The mean correlation over all columns."""
+    a, b = answers - answers.mean(0), target - target.mean(0)
+    return float(((a * b).sum(0) / (a.norm(dim=0) * b.norm(dim=0)).clamp_min(1e-12)).mean())
 
 
 def _rows(case: Case, y: Tensor, most: int) -> Tensor:
@@ -160,17 +204,29 @@ def _folds(count: int) -> list[tuple[Tensor, Tensor]]:
 
 def _by_bells(table: Float[Tensor, "N D"], target: Float[Tensor, "N T"]) -> Float[Tensor, "N T"]:
     """Answers of a sum of a linear function and of bells around the samples."""
+    kernel, answer = _kernel(table), torch.empty_like(target)
+    for own, other in _folds(len(table)):
+        answer[other] = _fitted(kernel, target, own, other)
+    return answer
+
+
+def _kernel(table: Float[Tensor, "N D"]) -> Float[Tensor, "N N"]:
+    """How alike two samples are, by their products and by bells."""
     products = table @ table.T
     squares = products.diagonal()
     distances = (squares[:, None] + squares - 2 * products).clamp_min(0)
     bells = torch.exp(-distances / distances.median().clamp_min(1e-12))
-    kernel = products / max(table.shape[1], 1) + bells
-    answer = torch.empty_like(target)
-    for own, other in _folds(len(table)):
-        known = kernel[own][:, own]
-        known.diagonal().add_(PENALTY * float(known.diagonal().mean()))
-        weights = torch.linalg.solve(known, target[own] - target[own].mean(0))
-        answer[other] = kernel[other][:, own] @ weights
+    return products / max(table.shape[1], 1) + bells
+
+
+def _fitted(
+    kernel: Float[Tensor, "N N"], target: Float[Tensor, "N T"], own: Tensor, other: Tensor
+) -> Float[Tensor, "M T"]:
+    """Answers to the samples `other`, fitted to the targets of `own`."""
+    known = kernel[own][:, own]
+    known.diagonal().add_(PENALTY * float(known.diagonal().mean()))
+    weights = torch.linalg.solve(known, target[own] - target[own].mean(0))
+    answer: Tensor = kernel[other][:, own] @ weights
     return answer
 
 

@@ -10,7 +10,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from sevensteps.doctor.case import Case
-from sevensteps.doctor.probes import TELLS, strongest_relation
+from sevensteps.doctor.probes import TELLS, relation_across, strongest_relation
 from sevensteps.observe.network_facts import network_facts
 from sevensteps.observe.observation import Observation
 
@@ -83,3 +83,21 @@ def test_few_samples_and_other_tasks_are_not_asked() -> None:
     x = torch.randn(100, 4)
     assert relation(x, (x[:, 0] > 0).long(), "binary") is None
     assert relation(torch.randn(400, 4), torch.randint(2, (400, 3)), "multilabel") is None
+
+
+@pytest.mark.parametrize("seed", range(2))
+@pytest.mark.parametrize("data", [word_anywhere, bar_anywhere, table])
+def test_a_relation_that_holds_in_both_parts_or_in_one(
+    data: Callable[[torch.Generator], Data], seed: int
+) -> None:
+    x, y, task = data(torch.Generator().manual_seed(seed))
+    half = len(x) // 2
+    order = torch.randperm(len(x) - half, generator=torch.Generator().manual_seed(9))
+    for valid_y, holds in ((y[half:], True), (y[half:][order], False)):
+        parts = {"train": (x[:half], y[:half]), "valid": (x[half:], valid_y)}
+        case = Case(Observation(network_facts(nn.Identity())), None, **parts)
+        vars(case).update(task=task)
+        relation = relation_across(case)
+        assert relation is not None
+        assert relation[0] > 0.25
+        assert (relation[1] > 0.25) is holds

@@ -336,6 +336,19 @@ def _frozen_as_drawn(case: Case) -> Finding | None:
     if not frozen or case.before_training or learned_enough(case, 0.6):
         return None
     matrices: list[Tensor] = [weights[name] for name in frozen]
+    if all(not bool(matrix.any()) for matrix in matrices):
+        return _finding(
+            case,
+            frozen,
+            sum(m.numel() for m in matrices) / sum(p.numel() for p in weights.values()),
+            0.95,
+            f"{_list(frozen)} are frozen, and all their numbers are 0: what is read through them "
+            "is the same for all samples. What was to be loaded into them was not there.",
+            "requires_grad is False, and every number is 0",
+            "look at what was loaded, as how many words of the file of vectors are known; let them "
+            "be trained where nothing was",
+            by_optimizer=False,
+        )
     if not are_as_drawn(matrices) or not worse_than_simple_model(case, 0.2):
         return _better_thawed(case, frozen, matrices)
     count = sum(weights[name].numel() for name in frozen)

@@ -45,7 +45,11 @@ ODD = 0.02  # share of the rows that may be outliers
 
 
 def examine(case: Case) -> Finding | None:
-    return _other_numbers(case) or _examine(case)
+    if (finding := _other_numbers(case)) is not None:
+        return finding
+    if case.train is not None and not case.train[0].is_floating_point():
+        return None if case.valid is None or case.before_training else _labels_apart(case)
+    return _examine(case)
 
 
 def _other_numbers(case: Case) -> Finding | None:
@@ -359,9 +363,10 @@ def _labels_apart(case: Case) -> Finding | None:
         0.85,
         f"The network scores {case.scores['train']:.3g} on the training data and {score:.3g} on "
         "the validation data, no more than answers have in common with labels that have nothing to "
-        "do with them; and the nearest training samples, which tell each other's labels, do not "
-        "tell those of the validation data either. Their labels are in another order than their "
-        "inputs, or their inputs are prepared in another way.",
+        "do with them; and simple models of the training data, which tell labels of its own that "
+        "they were not fitted to, do not tell those of the validation data either. Their "
+        "labels are in another order than their inputs, or their inputs are prepared, or numbered, "
+        "in another way.",
         [Measure("validation score", significant(score), "above chance", "")],
         "check that inputs and labels of the validation data are read, sorted and split together",
     )

@@ -26,8 +26,8 @@ FEW_VALUES = 16  # of a whole number, each a column of its own
 
 @dataclass(frozen=True)
 class MissedPart:
-    """Cross-validated scores of a linear model: of what the last layer reads, and with the part of
-    the input beside it, and their products or not.
+    """Cross-validated scores of a linear model: of what the last layer reads, alone or with the
+    inputs that are used; and with the part beside it, and their products or not.
     """
 
     without: float
@@ -62,9 +62,27 @@ def _ask(path: str, places: tuple[tuple[int, int], ...], asker: Asker) -> Missed
     beside = [torch.cat([known, more], 1)]
     if products.shape[1] <= PRODUCTS:
         beside.append(torch.cat([known, more, products], 1))
-    without, *with_it = (_score(asker.case, x, target.cpu()) for x in (known, *beside))
-    best = max((score for score in with_it if score is not None), default=None)
-    return None if without is None or best is None else MissedPart(without, best)
+    # what is used may tell as much, and be lost later
+    rest = [_columns(other.cpu(), NUMBERS) for other in _used(asker, path, places)]
+    less = [known, torch.cat([known, *rest], 1)]
+    scores = [
+        [score for x in tables if (score := _score(asker.case, x, target.cpu())) is not None]
+        for tables in (less, beside)
+    ]
+    return MissedPart(max(scores[0]), max(scores[1])) if all(scores) else None
+
+
+def _used(asker: Asker, path: str, places: tuple[tuple[int, int], ...]) -> list[Tensor]:
+    """The inputs without the part that is asked about."""
+    tensors = tensors_of(asker.inputs)
+    others = [t for at, t in tensors.items() if at != path and t.ndim > 0 and len(t) == asker.count]
+    if places:
+        axis = sequence_axis(tensors[path])
+        used = torch.ones(tensors[path].shape[axis], dtype=torch.bool)
+        for first, last in places:
+            used[first : last + 1] = False
+        others.append(tensors[path].index_select(axis, used.nonzero().flatten()))
+    return others
 
 
 def _columns(numbers: Tensor, most: int) -> Float[Tensor, "N D"]:

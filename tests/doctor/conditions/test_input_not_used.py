@@ -160,12 +160,11 @@ def test_an_input_that_would_tell_more_is_missed_by_a_network_that_learned_half(
     torch.manual_seed(seed)
     question = torch.randint(2, (300,))
     side = (Z[:, 1] > 0).long()
-    # four in five are told by the numbers alone
-    y = torch.where((question == 0) | (Z[:, 2] > -0.25), side, 1 - side)
+    # three in four are told by the numbers alone
+    y = torch.where((question == 0) | (Z[:, 2] > 0), side, 1 - side)
     finding = trained(Asked(False), (Z, question), y)
     assert finding is not None
     assert finding.where == {"inputs": ["1"]}
-    assert "it would tell more of the targets" in finding.explanation
     # what tells nothing is not missed, nor what is heard
     assert trained(Asked(True), (Z, question), y) is None
     noise = torch.where(torch.rand(300) < 0.15, 1 - side, side)

@@ -240,3 +240,29 @@ def test_a_frozen_table_with_which_nothing_is_learned(frozen: bool) -> None:
     )
     named = [finding.condition for finding in diagnosis.findings]
     assert named[:1] == (["parameters_not_updated"] if frozen else [])
+
+
+@pytest.mark.parametrize("loaded", [True, False])
+def test_a_frozen_table_into_which_nothing_was_loaded(loaded: bool) -> None:
+    torch.manual_seed(0)
+    words = torch.randint(1, 40, (400, 8))
+    y = (words < 14).sum(1).clamp_max(4) // 2
+    table = torch.randn(40, 32) if loaded else torch.zeros(40, 32)
+    network = nn.Sequential(
+        nn.EmbeddingBag.from_pretrained(table), nn.Linear(32, 24), nn.ReLU(), nn.Linear(24, 3)
+    )
+    optimizer = torch.optim.Adam([p for p in network.parameters() if p.requires_grad], lr=5e-3)
+    with ss.watch(network, optimizer) as watch:
+        for _ in range(12):
+            for rows in torch.randperm(300).split(20):
+                loss = F.cross_entropy(network(words[rows]), y[rows])
+                optimizer.zero_grad()
+                loss.backward()
+                optimizer.step()
+                watch.step(loss, target=y[rows])
+    diagnosis = watch.diagnose(
+        train=(words[:300], y[:300]), valid=(words[300:], y[300:]), loss_fn=F.cross_entropy
+    )
+    found = [f for f in diagnosis.findings if f.condition == "parameters_not_updated"]
+    assert bool(found) != loaded
+    assert all("all their numbers are 0" in f.explanation for f in found)

@@ -126,3 +126,30 @@ def test_an_evaluation_of_another_network_is_named(stale: bool) -> None:
     assert (finding is not None) == stale
     if finding is not None:
         assert "What the loop judges is another network" in finding.explanation
+
+
+@pytest.mark.parametrize("anew", [True, False])
+@pytest.mark.parametrize("seed", range(2))
+def test_words_that_come_equally_often_numbered_anew_for_validation(seed: int, anew: bool) -> None:
+    torch.manual_seed(seed)
+    y = torch.randint(4, (900,))
+    own = 10 * y[:, None] + torch.randint(10, (900, 12))
+    words = torch.where(torch.rand(900, 12) < 0.5, own, torch.randint(40, (900, 12)))
+    if anew:
+        words[500:] = torch.randperm(40)[words[500:]]
+    network = nn.Sequential(nn.EmbeddingBag(40, 16), nn.ReLU(), nn.Linear(16, 4))
+    optimizer = torch.optim.Adam(network.parameters(), lr=1e-2)
+    with ss.watch(network, optimizer) as watch:
+        for _ in range(10):
+            for rows in torch.randperm(500).split(25):
+                loss = F.cross_entropy(network(words[rows]), y[rows])
+                optimizer.zero_grad()
+                loss.backward()
+                optimizer.step()
+                watch.step(loss, target=y[rows])
+    diagnosis = watch.diagnose(
+        train=(words[:500], y[:500]), valid=(words[500:], y[500:]), loss_fn=F.cross_entropy
+    )
+    finding = examine(diagnosis.case)
+    assert (finding is not None) == anew
+    assert finding is None or "or numbered, in another way" in finding.explanation

@@ -65,3 +65,20 @@ def test_few_samples_are_not_asked() -> None:
     network = First()
     case = Case(Observation(network_facts(network)), network, train=(torch.randn(40, 6),) * 2)
     assert missed_part(case, "") is None
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_what_the_used_inputs_tell_as_well_is_not_missed(seed: int) -> None:
+    """The network loses it later, as behind a layer that nothing trains."""
+    x = torch.randn(300, 6, generator=torch.Generator().manual_seed(seed))
+    x[:, 4] = x[:, 1]
+    narrow = nn.Linear(6, 3)
+    with torch.no_grad():
+        narrow.weight.zero_()
+        narrow.weight[0, 0] = 1
+    blind = nn.Sequential(narrow, First())
+    case = Case(Observation(network_facts(blind)), blind, train=(x, x[:, 1:2].clone()))
+    vars(case).update(task="regression")
+    answer = missed_part(case, "", ((3, 5),))
+    assert answer is not None
+    assert answer.with_it - answer.without < 0.05

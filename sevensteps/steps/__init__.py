@@ -39,6 +39,18 @@ EXAMPLES = {
 RENAMED = {"stop": {"steps": "max_steps"}}  # names of earlier versions, still read in recipes
 
 
+ELSEWHERE = {  # words that people take for a step
+    "data": "to list the data sets: sevensteps data",
+    "optimizer": "the optimizers are in: sevensteps steps step",
+    "learning_rate": "it belongs to the step: sevensteps steps step",
+    "lr": "it belongs to the step: sevensteps steps step",
+    "model": "the networks are in: sevensteps steps predict",
+    "network": "the networks are in: sevensteps steps predict",
+    "init": "the starts are in: sevensteps steps initialize",
+    "batch_size": "it belongs to the batches: sevensteps steps repeat",
+}
+
+
 def catalog(step: str) -> tuple[Entry, ...]:
     """What `step` offers, in the order of its file.
 
@@ -50,6 +62,8 @@ def catalog(step: str) -> tuple[Entry, ...]:
 
 def known(step: str) -> str:
     """`step` if it is one of the seven, else a `NotationError` with the nearest."""
+    if step in ELSEWHERE:
+        raise NotationError(f"'{step}' is no step; {ELSEWHERE[step]}")
     if step not in QUESTIONS:
         raise NotationError(f"there is no step '{step}'; {nearest(step, STEPS)}")
     return step

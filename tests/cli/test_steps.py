@@ -81,6 +81,8 @@ def test_json(sevensteps: Command) -> None:
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
+        (("data",), "'data' is no step; to list the data sets: sevensteps data"),
+        (("optimizer",), "'optimizer' is no step; the optimizers are in: sevensteps steps step"),
         (("gradeint",), "there is no step 'gradeint'; did you mean 'gradient'?"),
         (("loss", "cros_entropy"), "loss has no 'cros_entropy'; did you mean 'cross_entropy'?"),
         (

@@ -102,10 +102,11 @@ def png(draw: Draw) -> str | None:
     content = io.BytesIO()
     try:
         figure = draw()
-        if (layout := figure.get_layout_engine()) is not None:
-            layout.execute(figure)
-            figure.set_layout_engine("none")  # else the figure is drawn once more, to be laid out
-        figure.savefig(content, format="png", dpi=100)
+        from matplotlib.backends.backend_agg import FigureCanvasAgg
+
+        figure.set_dpi(100)
+        canvas: Any = FigureCanvasAgg(figure)
+        canvas.print_png(content)  # savefig draws twice what has a layout
     except (ImportError, Error):
         return None
     return base64.b64encode(content.getvalue()).decode()

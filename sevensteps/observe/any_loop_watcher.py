@@ -444,7 +444,7 @@ class AnyLoopWatcher:
         """Report that the parameters are about to be changed, by an optimizer that is not
         PyTorch's; those of PyTorch report themselves.
         """
-        self.observation.notes["other_optimizer"] = True
+        self._observation.notes["other_optimizer"] = True
         if self.looking:
             self._recorders.hooks.optimizer_steps(None)
 

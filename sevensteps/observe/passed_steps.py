@@ -97,6 +97,7 @@ class PassedSteps:
             self._log.rate = self._rate
             self._account.note_versions(self._versions, passed)
         self.first += passed
+        self.pause_after -= passed  # at the same step as before
         self.losses.clear()
         self._rates.clear()
         self._versions.clear()

@@ -344,6 +344,29 @@ def test_networks_are_added_as_they_are_found() -> None:
     assert look.networks["d"].target is not None
 
 
+@pytest.mark.parametrize("every", [1, 7, 50])
+def test_what_is_read_or_reported_meanwhile_moves_no_look(every: int) -> None:
+    def steps_looked_at(*, interrupted: bool) -> list[int]:
+        torch.manual_seed(0)
+        model = nn.Sequential(nn.Linear(4, 8), nn.Tanh(), nn.Linear(8, 1))
+        optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+        with ss.watch(model, optimizer) as watch:
+            for step in range(350):
+                x = torch.randn(8, 4)
+                loss = (model(x) - x[:, :1]).square().mean()
+                optimizer.zero_grad()
+                loss.backward()
+                optimizer.step()
+                watch.step(loss)
+                if interrupted and step % every == 0:
+                    watch.valid(loss=1.0)
+                    watch.before_update()
+        return [look.step for look in watch.observation.looks]
+
+    assert steps_looked_at(interrupted=True) == steps_looked_at(interrupted=False)
+    assert steps_looked_at(interrupted=True)[-1] > 100
+
+
 def test_what_is_reported_must_be_numbers() -> None:
     with ss.watch(nn.Linear(1, 1)) as watch:
         for told in ({"parts": {"kl": torch.ones(2)}}, {"score": "good"}):

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 EXAMPLES = """\b
 sevensteps race digits --step "sgd(lr=0.01)" --step "sgd(lr=0.1)" --seeds 5
-sevensteps race mnist37 --book --predict "mlp(1)" --predict "mlp(30)" --seeds 3
+sevensteps race mnist37 --book --predict "mlp(1)" --predict "mlp(30)"
 sevensteps race mnist37 --initialize "zeros()" --initialize "kaiming_normal()"
 sevensteps race digits --step "sgd(lr=0.1)" --step "sgd(lr=1)" --halve
 sevensteps race --recipe one/recipe.toml --recipe two/recipe.toml --seeds 5

@@ -54,7 +54,7 @@ LEARNED = 0.8  # skill, of which nobody asks for more
 BEGUN, ENOUGH = 0.5, 0.6  # of the weights' length that all steps led; of the way to perfect
 GAIN = 0.1  # of the score, by as many steps again
 HALF = 0.5  # of the first loss
-LEAST_STEPS, DOZENS = 8, 30
+LEAST_STEPS, DOZENS, TRIED = 8, 30, 3
 BELOW, LEFT = 0.9, 0.25  # of the loss in the first third
 FLAT = 0.02  # of the loss of an answer that ignores the input, within which nothing is learned
 
@@ -62,7 +62,7 @@ FLAT = 0.02  # of the loss of an answer that ignores the input, within which not
 def examine(case: Case) -> Finding | None:
     if case.before_training or not case.steps or case.diverged_at is not None or loss_is_gone(case):
         return None
-    if case.steps < LEAST_STEPS:
+    if case.steps < TRIED:
         return None  # a loop that was tried, or broke off
     falls, few = loss_still_falls(case), _few_passes(case)
     if collapse(case) is not None or (not falls and _is_as_good_as_lines_are(case)):

@@ -145,7 +145,7 @@ def test_an_export_as_html_is_quiet_and_shows_the_verdict(
         headline.wait_for()
         text = frame.content_frame.locator("body").inner_text()
         if name == "diagnosis":
-            assert "With a learning rate of 10 the steps are too long." in text
+            assert "With a learning rate of 20 the steps are too long." in text
         if name == "run":
             assert "Nothing is wrong that can be seen here." in text
         if name.startswith("hostile"):
@@ -167,7 +167,7 @@ def test_where_frames_and_scripts_are_stripped_the_verdict_stays(
     assert page.locator(".jp-OutputArea iframe, .jp-OutputArea svg").count() == 0
     text = page.inner_text("body")
     page.close()
-    assert "With a learning rate of 10 the steps are too long." in text
+    assert "With a learning rate of 20 the steps are too long." in text
     assert "digits, trained" in text
     assert "Nothing is wrong that can be seen here." in text
 

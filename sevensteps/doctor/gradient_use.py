@@ -82,7 +82,7 @@ def known_to_learn(case: Case, at_least: float) -> bool:
     proves is a fault of the loop, whatever its loss measures. Nor where the loss fell far, and
     another measure says that nothing was learned.
     """
-    if case.skill is None and judge(case).is_bad:
+    if case.before_training or (case.skill is None and judge(case).is_bad):
         return False
     return (case.skill is not None or case.loss_is_error) and learned_enough(case, at_least)
 

@@ -26,7 +26,7 @@ def answers() -> list[type[Explanation]]:
 
 
 def test_there_is_an_answer_for_every_question() -> None:
-    assert len(answers()) == 12
+    assert len(answers()) == 13
 
 
 @pytest.mark.parametrize("answer", answers(), ids=lambda answer: answer.__name__)

@@ -123,14 +123,14 @@ def _flat_ends(case: Case, saturated: dict[str, float]) -> Finding | None:
         "error" if share > WHOLE else "warning",
         0.8,
         f"{share:.0%} of the outputs of {layer_label(name)} lie at the flat ends of its "
-        "activation, where the gradient vanishes, "
+        "activation, "
         f"{'from the start: its weights are too large' if at_start else 'by the end'}. There its "
         "slope is near 0: "
         + (
             "the gradient vanishes on its way back through it, and the layers before it learn "
             "hardly anything."
             if not passed > LEFT
-            else "for most samples no gradient comes back through it, and the rest is multiplied "
+            else "for most samples the gradient vanishes there, and the rest is multiplied "
             "by large weights: the layers before it are moved by a few samples, and learn little "
             "that holds for others."
         ),

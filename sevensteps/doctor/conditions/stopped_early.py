@@ -154,10 +154,14 @@ def _has_hardly_begun(case: Case) -> bool:
 
 
 def _cut_short(case: Case) -> bool:
-    """Whether there were a few dozen steps only, and the loss fell in them to the last."""
+    """Whether there were a few dozen steps only, and the loss, of which nothing else is known, fell
+    in them to the last.
+    """
     losses = [value for _, value in case.losses]
     third = len(losses) // 3
-    if not LEAST_STEPS <= case.steps < DOZENS or known_to_learn(case, LEARNED):
+    if case.skill is not None or not LEAST_STEPS <= case.steps < DOZENS:
+        return False
+    if known_to_learn(case, LEARNED):
         return False
     if not hidden_layers(case) or any(f.severity != "info" for f in case.findings):
         return False

@@ -69,10 +69,10 @@ def examine(case: Case) -> Finding | None:
             for layer, (d, u) in _copies(case, look).items()
             if d <= GATES.get(case.facts.layers[layer].kind, 1) < u
         }
-        if known_to_learn(case, 0.8):
-            return None
         if not copies:
             return _one_number(case)
+        if known_to_learn(case, 0.8):
+            return None
     zero = any(
         total_norm(look.changes[name].weight) == 0
         for layer, name in hidden_layers(case)
@@ -147,7 +147,7 @@ def _one_number(case: Case) -> Finding | None:
     """
     hidden = [case.facts.parameters[name] for _, name in hidden_layers(case)]
     alike = [p.name for p in hidden if p.constant and p.length > 0 and p.shape[0] > 1]
-    if case.before_training or 2 * len(alike) <= len(hidden):
+    if case.before_training or 2 * len(alike) <= len(hidden) or known_to_learn(case, 0.8):
         return None
     return _finding_of(
         alike,

@@ -89,17 +89,16 @@ def _stands_still(case: Case) -> bool:
     rest learns says nothing of that.
     """
     still: dict[str, set[bool]] = {}
-    size = 0
+    sizes: dict[str, int] = {}
     for use in gradient_uses(case):
         if use.stepped and use.group.lr:
-            size = sum(p.size for p in use.parameters.values())
+            sizes = {name: p.size for name, p in use.parameters.items()}
             judged = {id(p) for p in _judged(use)}
             for name, p in use.parameters.items():
                 if p.pushed:
                     still.setdefault(name, set()).add(id(p) in judged and p.unmoved >= p.pushed)
-    parts = {name for name, states in still.items() if states == {True}}
-    shapes = {name: math.prod(case.facts.parameters[name].shape) for name in parts}
-    return sum(shapes.values()) >= PART * max(size, 1)
+    parts = [name for name, states in still.items() if states == {True}]
+    return bool(parts) and sum(sizes.get(name, 0) for name in parts) >= PART * sum(sizes.values())
 
 
 def _judged(use: GradientUse) -> list[ParameterAccount]:

@@ -38,6 +38,7 @@ def command(*arguments: str) -> str:
 @pytest.mark.parametrize(
     "arguments", [["--help"], ["train", "--help"], ["--version"], ["steps"], ["steps", "loss"]]
 )
+@pytest.mark.sampled(1)
 def test_answers_that_need_no_tensor_load_no_torch(arguments: list[str]) -> None:
     assert loaded(command(*arguments)) & HEAVY == set()
 

@@ -19,6 +19,7 @@ import sevensteps as ss
         ({"predict": "mlp(30)", "step": "adam(lr=0.01)", "stop": "epochs(10)"}, None),
     ],
 )
+@pytest.mark.sampled(1)
 def test_the_findings_are_kept_with_the_run(
     given: dict[str, Any], condition: str | None, tmp_path: Path
 ) -> None:

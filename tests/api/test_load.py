@@ -20,6 +20,7 @@ from tests.api.conftest import QUICK, RECIPES
     RECIPES,
     ids=[f"{source} {options['predict']}" for source, options in RECIPES],
 )
+@pytest.mark.sampled(2)
 def test_a_run_reads_back_the_same(source: str, options: dict[str, Any]) -> None:
     run = ss.train(source, **options, out="kept")
     again = ss.load("kept")

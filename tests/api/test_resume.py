@@ -117,6 +117,7 @@ def test_with_every_schedule(schedule: str) -> None:
         ("loss_below(0.7, on='train') | max_steps(50)", None),
     ],
 )
+@pytest.mark.sampled(2)
 def test_with_every_stop_rule(stop: str, steps: int | None) -> None:
     assert resumed_from_everywhere(lambda: begun(stop=stop, step="sgd(lr=1.0)")) == (
         steps or pytest.approx(30, abs=24)

@@ -203,6 +203,7 @@ def test_no_input_has_no_answer(iris: Run) -> None:
 @pytest.mark.parametrize(
     ("source", "options"), [RECIPES[0], RECIPES[1], RECIPES[4]], ids=["iris", "cnn", "float64"]
 )
+@pytest.mark.sampled(1)
 def test_its_own_recipe_repeats_it_to_the_same_bits(source: str, options: dict[str, Any]) -> None:
     ss.train(source, **options, seed=7, out="one")
     again = ss.train(ss.Recipe.from_toml(Path("one/recipe.toml")), out="two")

@@ -60,6 +60,7 @@ def test_right_answers_are_conditions_that_there_are() -> None:
 
 
 @pytest.mark.parametrize("pair", [p for p in PAIRS if p.fault in CHEAP], ids=lambda p: p.fault)
+@pytest.mark.sampled(1)
 def test_a_fault_fails_and_its_twin_learns(pair: Pair) -> None:
     fails_and_learns(pair, 0)
 

@@ -85,6 +85,7 @@ def test_runs_of_different_tasks(sevensteps: Command) -> None:
         ("result", "slow/run.json is damaged: KeyError: 'recipe'"),
     ],
 )
+@pytest.mark.sampled(1)
 def test_a_run_that_cannot_be_read(damage: str, message: str, sevensteps: Command) -> None:
     if damage == "json":
         Path("slow/run.json").write_text("")

@@ -73,6 +73,7 @@ def here(watched_run: Path, sevensteps: Command) -> None:
 @pytest.mark.parametrize(
     ("run", "code"), [("runs/faulty", 1), ("faulty", 1), ("last", 1), ("loop", 1), ("healthy", 0)]
 )
+@pytest.mark.sampled(1)
 def test_a_run_by_folder_by_name_or_as_the_last_and_what_check_leaves(
     run: str, code: int, sevensteps: Command
 ) -> None:
@@ -106,6 +107,7 @@ def test_the_screen_is_the_diagnosis(sevensteps: Command) -> None:
 
 
 @pytest.mark.parametrize("run", ["last", "loop", "healthy"])
+@pytest.mark.sampled(1)
 def test_json_is_the_diagnosis_too(run: str, sevensteps: Command) -> None:
     result = sevensteps("diagnose", run, "--json")
     assert len(result.out.splitlines()) == 1

@@ -81,6 +81,7 @@ def test_a_picture(question: list[str], trained: Call, tmp_path: Any) -> None:
         ),
     ],
 )
+@pytest.mark.sampled(1)
 def test_what_there_is_not(words: list[str], message: str, trained: Call) -> None:
     completed = trained("explain", "run", *words)
     assert completed.code == 2

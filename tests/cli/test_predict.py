@@ -168,6 +168,7 @@ def test_labels_and_scores(sevensteps: Command) -> None:
         ),
     ],
 )
+@pytest.mark.sampled(1)
 def test_nothing_is_answered_where_something_is_wrong(
     sevensteps: Command, arguments: tuple[str, ...], message: str
 ) -> None:

@@ -58,6 +58,7 @@ def test_runs_oldest_first(sevensteps: Command) -> None:
 
 
 @pytest.mark.parametrize("width", [40, 60, 80, 100])
+@pytest.mark.sampled(1)
 def test_a_name_is_never_cut(
     width: int, monkeypatch: pytest.MonkeyPatch, sevensteps: Command
 ) -> None:
@@ -133,6 +134,7 @@ def test_a_training_that_was_not_finished_is_listed_last(sevensteps: Command) ->
 
 
 @pytest.mark.parametrize("valid", ['{"accuracy": "high"}', "[]", '{"accuracy": 1e999}', '"none"'])
+@pytest.mark.sampled(1)
 def test_figures_that_are_none_are_left_out_too(sevensteps: Command, valid: str) -> None:
     train_run("odd", 10)
     summary = json.loads(Path("runs/odd/run.json").read_text())

@@ -102,6 +102,7 @@ def test_the_screen_says_what_came_of_it(sevensteps: Command) -> None:
         ("digits37", ("--predict", "pixel_similarity")),
     ],
 )
+@pytest.mark.sampled(1)
 def test_no_screen_is_wider_than_the_terminal(
     source: str, steps: tuple[str, ...], sevensteps: Command
 ) -> None:

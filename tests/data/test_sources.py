@@ -137,6 +137,7 @@ def test_the_split_keeps_the_balance(name: str, request: pytest.FixtureRequest) 
 
 
 @pytest.mark.parametrize("name", SOURCES)
+@pytest.mark.sampled(4)
 def test_its_seed_and_nothing_else_decides_the_bits(
     name: str, request: pytest.FixtureRequest
 ) -> None:

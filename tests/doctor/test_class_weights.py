@@ -58,6 +58,7 @@ def by_hand(output: Tensor, target: Tensor) -> Tensor:
     ],
     ids=["module", "nll_loss", "by sample", "by hand"],
 )
+@pytest.mark.sampled(1)
 def test_weights_of_classes(loss_fn: Callable[[Tensor, Tensor], Tensor]) -> None:
     y = torch.arange(300) % 5 % 3  # class 0 and 1 are the most common
     weights = class_weights(case(y, 3, loss_fn))

@@ -133,7 +133,7 @@ def flat(findings: list[dict[str, Any]]) -> list[dict[str, Any]]:
 @pytest.mark.filterwarnings("ignore:Using a target size")
 @pytest.mark.parametrize("name", condition_names())
 @five_seeds
-@pytest.mark.sampled(10)
+@pytest.mark.sampled(7)
 def test_a_fault_is_named_with_its_evidence(name: str, seed: int) -> None:
     of_mnist(FAULTY[name])
     findings = flat(outcome(FAULTY[name], seed).findings)

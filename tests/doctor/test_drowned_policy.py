@@ -13,6 +13,7 @@ pytestmark = pytest.mark.draws
 
 @pytest.mark.parametrize("named", [False, True])
 @pytest.mark.parametrize("weight", [5.0, 0.01])
+@pytest.mark.sampled(1)
 def test_a_bonus_for_entropy_that_drowns_what_actions_are_worth_is_named(
     weight: float, named: bool
 ) -> None:

@@ -20,6 +20,7 @@ def walk(random_numbers: random.Random, reports: int, noise: float) -> list[floa
 
 @pytest.mark.parametrize("reports", [60, 300])
 @pytest.mark.parametrize("noise", [0.0, 3.0])
+@pytest.mark.sampled(1)
 def test_scores_that_wander_are_no_fall(reports: int, noise: float) -> None:
     walks = [walk(random.Random(seed), reports, noise) for seed in range(400)]
     assert sum(falling_parts(scores) is not None for scores in walks) <= 0.1 * len(walks)

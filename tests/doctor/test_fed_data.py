@@ -115,6 +115,7 @@ def test_pairs_that_were_shuffled_apart_are_named(data: Callable[[], Any]) -> No
 
 @pytest.mark.parametrize("feed", [first_again, a_few])
 @pytest.mark.parametrize("data", [classes, numbers])
+@pytest.mark.sampled(1)
 def test_few_rows_that_come_again_and_again_are_named(
     data: Callable[[], Any], feed: Callable[[Tensor, Tensor], Batches]
 ) -> None:
@@ -181,6 +182,7 @@ def one_by_one(x: Tensor, y: Tensor) -> Batches:
 
 @pytest.mark.parametrize("data", [few_that_differ, alike_where_hashed])
 @pytest.mark.parametrize("feed", [shuffled, one_by_one])
+@pytest.mark.sampled(1)
 def test_all_rows_of_data_that_hold_few_different_ones_are_no_few(
     data: Callable[[], Any], feed: Callable[[Tensor, Tensor], Batches]
 ) -> None:

@@ -54,6 +54,7 @@ def of_views(
     [(3e-3, 120, []), (3e-6, 120, ["learning_rate_too_low"]), (2e-3, 10, ["stopped_early"])],
     ids=["well", "steps too short", "steps too few"],
 )
+@pytest.mark.sampled(1)
 def test_weights_near_where_they_were_drawn(lr: float, steps: int, said: list[str]) -> None:
     assert of_views(network(), lr, steps)[0] == said
 

@@ -31,6 +31,7 @@ def own_random_numbers() -> Iterator[None]:
         (None, 200, "unknown", True),
     ],
 )
+@pytest.mark.sampled(1)
 def test_each_verdict(follows: bool | None, steps: int, verdict: str, had_time: bool) -> None:
     torch.manual_seed(0)
     model = nn.Sequential(nn.Linear(6, 16), nn.Tanh(), nn.Linear(16, 3))

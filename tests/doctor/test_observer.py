@@ -174,6 +174,7 @@ def test_the_first_look_leaves_nothing_behind() -> None:
     ],
 )
 @five_seeds
+@pytest.mark.sampled(1)
 def test_what_is_wrong_before_the_first_step(
     source: str, given: dict[str, Any], condition: str, seed: int
 ) -> None:
@@ -244,6 +245,7 @@ def test_a_rate_far_too_high_is_foreseen(step: str, seed: int) -> None:
     "step", ["sgd(lr=0.5)", "adam(lr=0.01)", "rmsprop(lr=0.01)", "sgd(lr=0.1, momentum=0.9)"]
 )
 @five_seeds
+@pytest.mark.sampled(1)
 def test_a_usual_rate_is_not(step: str, seed: int) -> None:
     attending = DoctorObserver()
     steps: dict[str, Any] = {"predict": "mlp(30)", "seed": seed, "stop": "epochs(1)", "out": False}

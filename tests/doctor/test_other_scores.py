@@ -151,6 +151,7 @@ def test_means_of_a_density(chance: bool) -> None:
 
 @pytest.mark.parametrize("learns", [True, False])
 @pytest.mark.parametrize("within", [True, False])
+@pytest.mark.sampled(1)
 def test_logits_of_parts_that_are_called_one_by_one_are_probabilities(
     within: bool, learns: bool
 ) -> None:

@@ -23,6 +23,7 @@ pytestmark = pytest.mark.draws
     ],
     ids=["softmax", "tanh", "relu", "logits"],
 )
+@pytest.mark.sampled(1)
 def test_endings_before_cross_entropy(ending: nn.Module, advice: str | None) -> None:
     with torch.random.fork_rng():
         torch.manual_seed(0)

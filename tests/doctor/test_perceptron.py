@@ -46,6 +46,7 @@ def test_a_line_at_chance_on_what_no_line_separates_was_not_stopped_early(seed: 
 
 
 @pytest.mark.parametrize("data", ["and", "or", "not", 'logic("and", n=4, noise=0)'])
+@pytest.mark.sampled(1)
 def test_what_a_line_separates_is_well(data: str) -> None:
     assert conditions(data) == []
 

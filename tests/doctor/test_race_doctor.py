@@ -30,6 +30,7 @@ def examined(race: Any) -> list[bool]:
     ("diagnose", "who"),
     [("odd", [False] * 4 + [True]), ("all", [True] * 5), (False, [False] * 5)],
 )
+@pytest.mark.sampled(1)
 def test_who_is_examined(diagnose: Any, who: list[bool]) -> None:
     race = ss.race(recipes(), out=False, diagnose=diagnose)
     assert examined(race) == who

@@ -29,6 +29,7 @@ def trained(**values: Any) -> tuple[Training, Observation, str]:
 
 
 @pytest.mark.parametrize("seed", range(3))
+@pytest.mark.sampled(1)
 def test_nothing_is_off_with_a_healthy_training(seed: int) -> None:
     training, observation, rule = trained(seed=seed)
     own = skill(training)
@@ -48,6 +49,7 @@ def test_nothing_is_off_with_a_healthy_training(seed: int) -> None:
         ),
     ],
 )
+@pytest.mark.sampled(1)
 def test_what_is_off_is_said_in_a_few_words(values: dict[str, Any], sign: str) -> None:
     training, observation, rule = trained(**values)
     assert re.search(sign, sign_of_trouble(training, observation, rule, []))

@@ -56,6 +56,7 @@ def ring() -> tuple[Tensor, Tensor]:
     [clusters(90, 3, 3, 1.0), clusters(240, 40, 6, 0.4), clusters(150, 2, 2, 0.8), ring()],
     ids=["three classes", "more columns", "two classes", "a ring"],
 )
+@pytest.mark.sampled(1)
 def test_classifiers_are_as_good_as_those_of_scikit_learn(x: Tensor, y: Tensor) -> None:
     low, high = by_scikit_learn(
         x,

@@ -131,6 +131,7 @@ def test_inputs_of_another_size(scale: float, offset: float, accused: bool) -> N
 
 
 @pytest.mark.parametrize("order", ["sorted", "drawn", "of two classes, drawn"])
+@pytest.mark.sampled(1)
 def test_batches_of_one_class_each(order: str) -> None:
     """Those that come in one order ever again are named; codes may be learned from few classes."""
     torch.manual_seed(0)

@@ -62,6 +62,7 @@ def peak() -> int:
 
 
 @pytest.mark.parametrize("name", TARGETS)
+@pytest.mark.sampled(3)
 def test_samples_are_read(name: str) -> None:
     target = TARGETS[name]
     for sample in target.samples():

@@ -242,6 +242,7 @@ NAMES = ["größe", "название", "身長 [cm]", "🐈 = 1", "a.b/c\\d"]
 
 @pytest.mark.parametrize("end", ["\n", "\r\n", "\r"])
 @pytest.mark.parametrize("mark", ["", "\ufeff"])
+@pytest.mark.sampled(2)
 def test_names_of_the_world_and_lines_of_every_system(end: str, mark: str) -> None:
     lines = [
         ",".join([*NAMES, "種類"]),

@@ -106,6 +106,7 @@ def test_a_learning_rate_is_recorded_where_it_changes() -> None:
 
 @pytest.mark.parametrize("changing", [False, True])
 @pytest.mark.parametrize("count", [1, 7, 1000, 5 * MAX_LOSSES])
+@pytest.mark.sampled(2)
 def test_a_stretch_of_steps_is_recorded_as_its_steps_are(count: int, changing: bool) -> None:
     draw = torch.Generator().manual_seed(count)
     losses = torch.rand(3 * MAX_LOSSES + 11, generator=draw, dtype=torch.float64)

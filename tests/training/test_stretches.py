@@ -121,6 +121,7 @@ class StateAt(Observer):
 
 
 @pytest.mark.parametrize("name", ["momentum", "adam", "dropout", "accumulated", "clipped"])
+@pytest.mark.sampled(1)
 def test_resumed_after_any_step_it_ends_in_the_same_bits(name: str) -> None:
     whole, _ = stretched(**RECIPES[name])
     for step in range(1, whole.progress.step):

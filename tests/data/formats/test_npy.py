@@ -324,6 +324,7 @@ def test_initialisations_that_look_at_the_data_find_the_same(initialize: str) ->
 @pytest.mark.parametrize(
     "repeat", ["batches(64)", "batches(64, shuffle=False)", "batches(64, drop_last=True)"]
 )
+@pytest.mark.sampled(1)
 def test_resumed_at_any_step_it_ends_in_the_same_bits(repeat: str) -> None:
     put()
     source = f'npy("x.npy", target="y.npy", {LITTLE})'

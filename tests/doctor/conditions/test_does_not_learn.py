@@ -98,6 +98,7 @@ NAMED = {next_token: "does_not_learn", topics: "labels_unrelated", counts: "labe
 
 @FORMS
 @five_seeds
+@pytest.mark.sampled(1)
 def test_chance_is_named(train: Callable[[bool], Diagnosis], seed: int) -> None:
     torch.manual_seed(seed)
     said = train(False)

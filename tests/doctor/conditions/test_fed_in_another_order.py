@@ -24,6 +24,7 @@ pytestmark = pytest.mark.draws
     ],
     ids=["viewed", "transposed", "flipped at times"],
 )
+@pytest.mark.sampled(1)
 def test_a_view_where_axes_were_to_be_moved(feed: Callable[[Tensor], Tensor], named: bool) -> None:
     with torch.random.fork_rng():
         torch.manual_seed(0)

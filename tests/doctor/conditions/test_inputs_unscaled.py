@@ -49,6 +49,7 @@ def test_what_batch_norm_makes_up_for_in_training_mode_is_not_blamed() -> None:
 
 @pytest.mark.draws
 @pytest.mark.parametrize("mark", [-9999.0, 1e6, -1.0, float("-inf")])
+@pytest.mark.sampled(1)
 def test_a_number_that_stands_for_what_is_missing(mark: float) -> None:
     torch.manual_seed(0)
     x = torch.rand(600, 5)

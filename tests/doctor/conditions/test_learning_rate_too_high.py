@@ -33,6 +33,7 @@ def conditions(lr: float, broken_step: int | None) -> list[str]:
 
 
 @pytest.mark.parametrize("lr", [0.1, 0.2, 0.4])
+@pytest.mark.sampled(1)
 def test_a_loss_that_breaks_after_short_steps(lr: float) -> None:
     assert conditions(lr, broken_step=5) == ["not_finite"]
 

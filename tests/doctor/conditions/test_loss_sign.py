@@ -194,6 +194,7 @@ def test_near_and_far_that_are_exchanged_are_seen_by_the_inputs(tell: bool, seed
 
 @pytest.mark.parametrize("wasserstein", [True, False])
 @pytest.mark.parametrize("deceives", [True, False])
+@pytest.mark.sampled(1)
 def test_a_generator_that_is_trained_to_be_recognised(wasserstein: bool, deceives: bool) -> None:
     torch.manual_seed(0)
     g, d = nn.Linear(3, 2), nn.Sequential(nn.Linear(2, 16), nn.ReLU(), nn.Linear(16, 1))
@@ -343,6 +344,7 @@ def test_marks_of_pairs_that_are_exchanged_show_in_the_columns_that_tell(
 
 
 @pytest.mark.parametrize(("sign", "maximize"), [(1.0, False), (-1.0, False), (1.0, True)])
+@pytest.mark.sampled(1)
 def test_episodes_that_are_weighed_by_their_returns(sign: float, maximize: bool) -> None:
     torch.manual_seed(0)
     policy = nn.Sequential(nn.Linear(6, 16), nn.Tanh(), nn.Linear(16, 2))

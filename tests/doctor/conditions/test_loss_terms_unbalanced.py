@@ -134,6 +134,7 @@ def learned_all_the_same(o: dict[str, Tensor], rows: Tensor) -> dict[str, Tensor
     "loss",
     [balanced, weighed_down, penalized, variational, actor_critic, learned_all_the_same],
 )
+@pytest.mark.sampled(2)
 def test_terms_that_are_small_by_design_or_learn_are_not_accused(loss: Any) -> None:
     assert trained(loss, lr=1e-2 if loss is learned_all_the_same else 1e-3) is None
 
@@ -158,6 +159,7 @@ def test_a_head_whose_loss_has_the_weight_0() -> None:
 
 
 @pytest.mark.parametrize("penalty", ["heavy", "light", "nothing to learn"])
+@pytest.mark.sampled(1)
 def test_a_penalty_that_is_all_there_is_to_make_small(penalty: str) -> None:
     torch.manual_seed(0)
     y = torch.randn(256, 1) if penalty == "nothing to learn" else 2 * X[:, :1] + X[:, 1:2]

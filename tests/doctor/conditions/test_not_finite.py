@@ -329,6 +329,7 @@ def clean_sample(x: Tensor, y: Tensor) -> None:
 @pytest.mark.parametrize("seed", range(3))
 @pytest.mark.parametrize("bad_step", [2, 37])
 @pytest.mark.parametrize("spoil", [nan_sample, log_of_zero_sample])
+@pytest.mark.sampled(4)
 def test_a_bad_input_is_the_input_s(spoil: Spoil, bad_step: int, seed: int) -> None:
     torch.manual_seed(seed)
     model = nn.Sequential(nn.Linear(FEATURES, 8), nn.ReLU(), nn.Linear(8, 4))
@@ -342,6 +343,7 @@ def test_a_bad_input_is_the_input_s(spoil: Spoil, bad_step: int, seed: int) -> N
 
 @pytest.mark.parametrize("seed", range(3))
 @pytest.mark.parametrize("lr", [5.0, 1e4])
+@pytest.mark.sampled(2)
 def test_a_rate_that_throws_the_weights_off_is_told_apart(lr: float, seed: int) -> None:
     torch.manual_seed(seed)
     model = nn.Sequential(nn.Linear(FEATURES, 8), nn.ReLU(), nn.Linear(8, 1))
@@ -445,6 +447,7 @@ def checked(watch: Watch, model: nn.Module, check: str, bad_step: int) -> None:
 @pytest.mark.filterwarnings("ignore:Error detected")
 @pytest.mark.parametrize("bad_step", [2, 37])
 @pytest.mark.parametrize("check", ["anomaly", "assert", "raise"])
+@pytest.mark.sampled(2)
 def test_a_check_of_its_own_that_ends_the_training(check: str, bad_step: int) -> None:
     torch.manual_seed(0)
     model = network()
@@ -490,6 +493,7 @@ def test_probabilities_that_become_0_or_1_in_the_course_of_the_training(seed: in
 
 
 @pytest.mark.parametrize("seed", range(3))
+@pytest.mark.sampled(1)
 def test_steps_of_several_backward_passes_and_of_closures(seed: int) -> None:
     torch.manual_seed(seed)
     x = torch.randn(120, FEATURES)

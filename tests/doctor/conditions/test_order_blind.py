@@ -89,6 +89,7 @@ class Pair(nn.Module):
 
 @pytest.mark.parametrize("beside", [False, True])
 @pytest.mark.parametrize("difference", [False, True])
+@pytest.mark.sampled(1)
 def test_a_sum_of_two_words_where_their_order_matters(beside: bool, difference: bool) -> None:
     torch.manual_seed(0)
     x = torch.randint(12, (800, 2))

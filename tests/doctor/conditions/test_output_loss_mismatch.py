@@ -34,6 +34,7 @@ def mismatch(loss_fn: Callable[[Tensor, Tensor], Tensor], y: Tensor, outputs: in
 
 
 @pytest.mark.parametrize("seed", range(3))
+@pytest.mark.sampled(1)
 def test_targets_given_for_outputs(seed: int) -> None:
     torch.manual_seed(seed)
     y = torch.randint(2, (400, 1)).float()

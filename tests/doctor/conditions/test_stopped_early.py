@@ -23,6 +23,7 @@ NOISE = torch.randn(960, 1, generator=GENERATOR)
     [(BENT, 2, True), (BENT, 30, False), (NOISE, 2, False), (X[:, :1], 3, False)],
     ids=["two epochs", "thirty epochs", "noise", "learned in three"],
 )
+@pytest.mark.sampled(1)
 def test_few_passes_over_data_that_have_more_to_tell(
     target: torch.Tensor, epochs: int, named: bool
 ) -> None:

@@ -198,6 +198,7 @@ def test_the_class_among_the_inputs_is_named_where_it_is_used(used: bool, other:
 
 @pytest.mark.parametrize("picked", ["first", "mask", "index"])
 @pytest.mark.parametrize("marked", [True, False])
+@pytest.mark.sampled(2)
 def test_marks_of_the_class_among_the_columns_of_some_nodes(picked: str, marked: bool) -> None:
     torch.manual_seed(0)
     kind = torch.randint(3, (240,))

@@ -42,6 +42,7 @@ def trained(loss_fn: Any, coded: Any) -> Finding | None:
 
 
 @pytest.mark.parametrize("name", LOSSES)
+@pytest.mark.sampled(1)
 def test_losses_of_two_signs_take_no_0_for_the_other_side(name: str) -> None:
     finding = trained(LOSSES[name], lambda y: y)
     assert finding is not None

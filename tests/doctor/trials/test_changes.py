@@ -446,6 +446,7 @@ def test_what_does_not_fit_is_drawn_again_but_not_for_ever() -> None:
         ("xor", {"predict": "mlp(4)"}, {"repeat": "batches(100)"}),
     ],
 )
+@pytest.mark.sampled(2)
 def test_what_is_drawn_for_a_recipe_fits_it(
     source: str, given: dict[str, str], change: Change
 ) -> None:

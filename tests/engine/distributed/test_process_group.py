@@ -33,6 +33,7 @@ from tests.helpers.process_group import (
     torchrun,
 )
 
+pytestmark = pytest.mark.long  # processes of their own
 COMMAND = [sys.executable, "-m", "sevensteps"]
 
 

@@ -163,6 +163,7 @@ def test_opposite_and_parallel_units_are_twins_too() -> None:
         ("digits37", {"predict": "cnn(4)"}, "layer1"),
     ],
 )
+@pytest.mark.sampled(1)
 def test_the_screen_is_80_columns_and_40_lines(
     data: str, steps: dict[str, str], layer: str
 ) -> None:

@@ -64,6 +64,7 @@ def test_the_144_dead_pixels(mnist_dir: Path) -> None:
         ("diabetes", "mlp(6)", "layer1"),
     ],
 )
+@pytest.mark.sampled(1)
 def test_what_is_lost_without_it(data: str, predict: str, layer: str) -> None:
     run = ss.train(data, predict=predict, step="sgd(lr=0.1)", **QUICK)
     unit = next(unit for unit in range(4) if not run.explain.neuron(layer, unit).dead)

@@ -61,6 +61,7 @@ def test_a_rule_without_a_gradient_promises_nothing() -> None:
 
 
 @pytest.mark.parametrize("at", [-1, 46, 10**9])
+@pytest.mark.sampled(1)
 def test_a_step_that_was_not_taken_is_refused(at: int) -> None:
     run, _ = trained()
     with pytest.raises(ss.Error, match="46, counted from 0 to 45"):

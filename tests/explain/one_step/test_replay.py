@@ -50,6 +50,7 @@ def test_the_weight_is_that_of_the_training_to_the_bit(step: str, at: int) -> No
         ("batches(64)", "auto(clip=0.05)"),
     ],
 )
+@pytest.mark.sampled(1)
 def test_batch_loss_and_gradient_are_those_of_the_samples_it_names(
     repeat: str, gradient: str
 ) -> None:

@@ -78,6 +78,7 @@ def test_a_quadratic_predicts_every_step(speed: Surface) -> None:
         ("diabetes", {"predict": "mlp(4)"}),
     ],
 )
+@pytest.mark.sampled(1)
 def test_the_hessian_of_a_network_is_that_of_pytorch(data: str, steps: dict[str, str]) -> None:
     run = ss.train(data, **steps, stop="epochs(3)", out=False)
     surface, subject = run.explain.surface(), run.explain.subject

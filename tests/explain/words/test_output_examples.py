@@ -16,6 +16,7 @@ from tests.explain.words.conftest import numbers, trained
     ("data", "steps"),
     [("digits", {}), ("digits37", {}), ("digits", {"loss": "negative_log_likelihood()"})],
 )
+@pytest.mark.sampled(1)
 def test_probabilities_and_the_loss_of_a_sample(data: str, steps: dict[str, Any]) -> None:
     run = trained(data, **steps)
     held = ss.data.load(data)

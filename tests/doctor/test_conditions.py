@@ -73,7 +73,7 @@ FAULTY = {
     "overfitting": "MNIST: 150 samples by heart",
     "stopped_early": "parabola: 12 steps",
     "underfitting": "circle: no hidden layer",
-    "does_not_learn": "field: texts with the topics of others",
+    "does_not_learn": "field: texts of words in any order",
     "exploding_gradient": "table: linear, SGD .5",
 }
 

@@ -99,8 +99,8 @@ def padded(count: int) -> Tensor:
     return tokens * (torch.arange(LENGTH) < torch.randint(3, LENGTH + 1, (count, 1)))
 
 
-def language_model(model: nn.Module, lr: float, flat: bool) -> Trained:
-    tokens = counting(1200)
+def language_model(model: nn.Module, lr: float, flat: bool, ordered: bool = True) -> Trained:
+    tokens = counting(1200) if ordered else torch.randint(WORDS, (1200, LENGTH + 1))
     x, y = tokens[:, :-1], tokens[:, 1:]
     optimizer = torch.optim.AdamW(model.parameters(), lr=lr)
     with ss.watch(model, optimizer) as watch:
@@ -218,6 +218,12 @@ CASES = [
         long_rows,
     ),
     *faulty_and_cured(
-        "texts with the topics of others", "texts with their topics", "does_not_learn", topics
+        "texts with the topics of others", "texts with their topics", "labels_unrelated", topics
+    ),
+    *faulty_and_cured(
+        "texts of words in any order",
+        "texts of words that count",
+        "does_not_learn",
+        lambda ordered: language_model(LanguageModel(), 1e-2, True, ordered),
     ),
 ]

@@ -85,6 +85,7 @@ def test_zeros_are_healed_and_it_is_recorded(seed: int, tmp_path: Path) -> None:
     assert str(ss.diagnose(run.folder)).startswith("Nothing is wrong")
 
 
+@pytest.mark.long
 def test_the_healed_run_is_that_of_its_recipe(tmp_path: Path) -> None:
     run, _ = heal("digits", **ZEROS, seed=3, out=tmp_path / "kept")
     assert run.recipe.seed == 3
@@ -110,6 +111,7 @@ def test_the_healed_run_is_that_of_its_recipe(tmp_path: Path) -> None:
         pytest.param(ss.data.load("speed"), id="loaded"),
     ],
 )
+@pytest.mark.long
 def test_raw_numbers_are_scaled_and_answers_come_in_raw_units(
     data: Any, seed: int, tmp_path: Path
 ) -> None:
@@ -218,6 +220,7 @@ def test_a_healthy_training_is_not_touched(
 
 
 @five_seeds
+@pytest.mark.long
 def test_a_remedy_that_does_not_help_changes_nothing(seed: int, tmp_path: Path) -> None:
     run, decisions = heal(
         "diabetes(target_scale='none', scale='none')", seed=seed, out=tmp_path / "kept"
@@ -338,6 +341,7 @@ def test_a_recipe_can_be_healed_and_what_is_done_is_reported(seed: int) -> None:
 
 
 @five_seeds
+@pytest.mark.long
 def test_a_network_of_yours_can_be_healed(seed: int) -> None:
     network = torch.nn.Sequential(
         torch.nn.Flatten(),

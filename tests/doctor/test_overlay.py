@@ -62,6 +62,7 @@ def together(augment: Callable[[Tensor], Tensor]) -> Change:
 
 
 @five_seeds
+@pytest.mark.long
 def test_masks_turned_by_draws_of_their_own(seed: int) -> None:
     torch.manual_seed(seed)
     for known in (True, False):

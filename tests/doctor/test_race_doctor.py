@@ -41,6 +41,7 @@ def test_who_is_examined(diagnose: Any, who: list[bool]) -> None:
     assert [bool(why) for why in race.examined] == who
 
 
+@pytest.mark.long
 def test_members_examined_together_get_the_findings_of_each_alone() -> None:
     race = ss.race(recipes(), out=False, diagnose="all")
     for run in race.runs:

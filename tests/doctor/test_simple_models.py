@@ -148,6 +148,7 @@ def test_classes_may_have_any_numbers() -> None:
     assert simple_models.simple_model_score(case_of(x, y * 1000 - 5)) == expected
 
 
+@pytest.mark.long
 def test_it_is_worked_out_once_for_the_data(monkeypatch: pytest.MonkeyPatch) -> None:
     calls = []
     score = simple_models.classification_score

@@ -36,6 +36,7 @@ def test_every_answer_has_a_text_and_a_picture(answer: type[Explanation]) -> Non
     assert drawn == (answer.__name__ not in WITHOUT_PICTURE)
 
 
+@pytest.mark.long
 def test_an_answer_brings_its_text_but_not_matplotlib() -> None:
     code = "import sevensteps.explain.sample.answer as a; from sevensteps.explain.base import *\n"
     code += "assert render_text.dispatch(a.Sample) is not render_text.dispatch(object)"

@@ -253,6 +253,7 @@ def test_the_recipe_of_the_answer_is_the_original_with_the_suggestion_in_place()
     assert repr(rates).startswith(f"<Rates for iris: {rates.suggestion:g} (")
 
 
+@pytest.mark.long
 def test_a_network_whose_units_die_at_every_rate_gets_a_note() -> None:
     rates = ss.find_learning_rate(
         "speed", predict="mlp(30)", step="sgd(lr=0.1)", stop="epochs(100)", seed=2

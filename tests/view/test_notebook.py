@@ -95,6 +95,7 @@ def test_what_has_changed_is_shown_anew() -> None:
     assert show() == "after"
 
 
+@pytest.mark.long
 def test_what_is_remembered_is_bounded_and_goes_with_its_object() -> None:
     class Subject:
         pass

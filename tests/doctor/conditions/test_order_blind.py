@@ -65,6 +65,7 @@ def test_a_simple_model_that_sees_the_order_and_does_better_says_so() -> None:
     assert "a simple model that sees the order scores" in finding.explanation
 
 
+@pytest.mark.long
 def test_bags_that_learn_or_have_nothing_to_learn_are_not_accused() -> None:
     assert trained(Pooled(nn.Embedding(12, 16)), WORDS, (WORDS.sum(1) > 55).long()) is None
     noise = torch.randint(2, (600,), generator=GENERATOR)

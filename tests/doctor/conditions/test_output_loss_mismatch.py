@@ -89,6 +89,7 @@ def viewed(model: nn.Module, loss_fn: Callable[[Tensor, Tensor], Tensor]) -> boo
     return any("of several places" in finding.explanation for finding in found)
 
 
+@pytest.mark.long
 def test_classes_brought_to_their_axis_by_a_view() -> None:
     torch.manual_seed(0)
     view, move = (lambda o: o.view(len(o), 4, 7)), (lambda o: o.transpose(1, 2))

@@ -50,6 +50,7 @@ def trained(network: nn.Module, epochs: int = 10) -> Finding | None:
     return examine(case)
 
 
+@pytest.mark.long
 def test_the_padding_that_is_read_is_named_with_its_steps() -> None:
     finding = trained(Reader(True))
     assert finding is not None

@@ -94,6 +94,7 @@ def test_an_activation_whose_answer_is_not_used(kept: bool) -> None:
     assert ("no_nonlinearity" in names) != kept
 
 
+@pytest.mark.long
 def test_dead_units_are_no_straight_line() -> None:
     model = nn.Sequential(nn.Linear(2, 32), nn.ReLU(), nn.Linear(32, 2))
     nn.init.constant_(model[0].bias, -1e4)  # type: ignore[arg-type]

@@ -248,6 +248,7 @@ def test_nodes_that_hear_their_own_class_among_others(own: bool) -> None:
     assert [f.where for f in found] == ([{"columns": [6, 7, 8]}] if own else [])
 
 
+@pytest.mark.long
 def test_the_first_value_of_a_series_may_be_what_is_to_be_remembered() -> None:
     torch.manual_seed(0)
 

@@ -118,6 +118,7 @@ def test_the_next_steps_of_a_network_are_measured() -> None:
     assert surface.predicted[0] == surface.measured[0]
 
 
+@pytest.mark.long
 def test_a_large_network_by_lanczos(monkeypatch: pytest.MonkeyPatch) -> None:
     from sevensteps.explain.surface import answer as module
 

@@ -39,6 +39,7 @@ def test_the_commands_as_they_are_printed_are_those_of_the_answer(tmp_path: Path
     ]
 
 
+@pytest.mark.long
 def test_commands_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """One of each verb: a race, a longer training, an explanation."""
     monkeypatch.chdir(tmp_path)
@@ -81,6 +82,7 @@ def test_a_network_of_ones_own_is_named_where_it_is() -> None:
     )
 
 
+@pytest.mark.long
 def test_a_command_repeats_the_run_to_the_bit() -> None:
     for steps in (
         {"predict": "mlp(12)", "seed": 3},

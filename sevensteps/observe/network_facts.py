@@ -18,8 +18,6 @@ from sevensteps.observe.modules import modules_of
 
 # hand on what they get: nothing to look at
 PASS_THROUGH = (nn.Flatten, nn.Unflatten, nn.Identity, _DropoutNd, Dropout)
-
-
 ENDS = 64  # numbers of a matrix
 
 

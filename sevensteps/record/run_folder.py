@@ -17,6 +17,7 @@ from filelock import FileLock, Timeout
 from sevensteps.errors import RunError, nearest
 from sevensteps.notation import cut
 
+MOST_NAMED = 3  # runs, in an error
 RUNS = Path("runs")  # under the current folder
 MARK = ".torchrun"  # names the job that trains in a folder
 BEFORE = (".lock", MARK)  # all that there is of a training that was killed before it wrote anything
@@ -100,9 +101,6 @@ def _make(folder: Path, exist_ok: bool) -> Path:
             "another folder (--out)"
         ) from None
     return folder
-
-
-MOST_NAMED = 3  # runs, in an error
 
 
 def find_run_folder(run: Path | str, file: str = "run.json") -> Path:

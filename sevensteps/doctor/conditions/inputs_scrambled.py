@@ -142,7 +142,7 @@ def _cut_anew(case: Case) -> Finding | None:
         return None
     shape = list(answer.shape)
     place = f" by {layer_label(answer.layer)}" if answer.layer else ""
-    said = (
+    reading = (
         f"{answer.one_hot_other:.0%} of all places have a single 1 among zeros; as they are read "
         f"now only {answer.one_hot_as_read:.0%} have."
         if one_hot
@@ -153,7 +153,7 @@ def _cut_anew(case: Case) -> Finding | None:
         case,
         answer.layer,
         f"The inputs {shape} are read{place} as [batch, {answer.axes}], but in memory they lie as "
-        f"[batch, {answer.order}]: read so, {said}",
+        f"[batch, {answer.order}]: read so, {reading}",
         f"batch, {answer.order}",
         Measure(
             "share of the places that are one-hot, as they are read"

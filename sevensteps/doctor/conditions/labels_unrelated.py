@@ -265,7 +265,7 @@ def _unrelated(case: Case) -> Finding | None:
     )
 
 
-def _without_relation(case: Case, said: str, measures: list[Measure]) -> Finding | None:
+def _without_relation(case: Case, scores: str, measures: list[Measure]) -> Finding | None:
     """Words, or numbers that are looked up, by which none of several small models tells targets."""
     relation = strongest_relation(case)
     if relation is None or relation > TELLS:
@@ -275,7 +275,7 @@ def _without_relation(case: Case, said: str, measures: list[Measure]) -> Finding
         STEP,
         "warning",
         0.6,
-        f"What the network has learned does not carry over ({said}), and small models of several "
+        f"What the network has learned does not carry over ({scores}), and small models of several "
         "kinds, of words by their number, by their place and in their neighbourhood, and of the "
         "products of their vectors, tell no more of the targets on samples that they were not "
         f"fitted to than chance does ({relation:.1f} standard deviations). Inputs and targets were "

@@ -130,7 +130,7 @@ def _flat_ends(case: Case, saturated: dict[str, float]) -> Finding | None:
             "the gradient vanishes on its way back through it, and the layers before it learn "
             "hardly anything."
             if not passed > LEFT
-            else "for most samples the gradient vanishes there, and the rest is multiplied "
+            else "for most samples no gradient comes back through it, and the rest is multiplied "
             "by large weights: the layers before it are moved by a few samples, and learn little "
             "that holds for others."
         ),

@@ -95,11 +95,11 @@ def product_of_axes(x: Float[Tensor, "N D"], rows: int) -> float:
     x = x.double() - x.double().mean(0)
     spread = x.std(0)
     x = torch.where(spread > 1e-9 * spread.max(), x / spread, 0.0)
-    known, asked = (_arranged(part.T @ part / len(part), rows) for part in (x[0::2], x[1::2]))
+    known, other = (_arranged(part.T @ part / len(part), rows) for part in (x[0::2], x[1::2]))
     alone = _arranged(torch.eye(size, dtype=torch.double), rows) > 0
-    known[alone] = asked[alone] = 0.0
-    common = float((known * asked).sum())
-    if common < RELIABLE * float(known.norm() * asked.norm()):
+    known[alone] = other[alone] = 0.0
+    common = float((known * other).sum())
+    if common < RELIABLE * float(known.norm() * other.norm()):
         return 0.0
     filled, of_columns = known, known.abs().mean(0)
     for _ in range(ITERATIONS):
@@ -109,7 +109,7 @@ def product_of_axes(x: Float[Tensor, "N D"], rows: int) -> float:
         product = of_rows[:, None] * of_columns
         filled = torch.where(alone, product, known)
     product[alone] = 0.0
-    cosine = float((product * asked).sum() / product.norm().clamp_min(1e-30)) / math.sqrt(common)
+    cosine = float((product * other).sum() / product.norm().clamp_min(1e-30)) / math.sqrt(common)
     return min(1.0, max(0.0, cosine))
 
 

@@ -51,6 +51,4 @@ def test_large_weights_saturate_and_no_gradient_is_said_to_vanish_that_does_not(
     assert saturated is not None
     assert found[0] is saturated
     passed = [m.observed for m in saturated.evidence if m.measure.startswith("|gradient|")]
-    part = "for most samples the gradient vanishes there" in saturated.explanation
-    whole = "the gradient vanishes on its way back through it" in saturated.explanation
-    assert (part, whole) == (passed[0] > 0.1, passed[0] <= 0.1)
+    assert (passed[0] > 0.1) == ("vanishes" not in saturated.explanation)

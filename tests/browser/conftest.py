@@ -41,6 +41,13 @@ class OpenedReport:
         assert asked == [self.path.absolute().as_uri()]
 
 
+def expect_text(place: Any, text: str) -> None:
+    """Wait until it is read there (`wait_for_function` evaluates texts, which the page forbids)."""
+    from playwright.sync_api import expect
+
+    expect(place).to_contain_text(text, use_inner_text=True, timeout=30_000)
+
+
 @pytest.fixture(scope="session")
 def browser() -> Iterator[Any]:
     """Chromium, or a reason why this is skipped."""

@@ -17,7 +17,7 @@ import sevensteps as ss
 from sevensteps.view.document.numbers import unpack_numbers
 from sevensteps.view.notebook import frame
 from sevensteps.view.report import write_report
-from tests.browser.conftest import WIDTHS, OpenedReport
+from tests.browser.conftest import WIDTHS, OpenedReport, expect_text
 from tests.browser.gallery import BUILDERS, FAULTY, SPIKE
 from tests.view.conftest import HOSTILE
 
@@ -154,9 +154,7 @@ def test_the_slider_moves_everything(reports: Callable[[str], Path], open_report
     slider.focus()
     for key, text in (("Home", "at step 0"), ("ArrowRight", "at step 1")):
         slider.press(key)
-        page.wait_for_function(
-            "text => document.querySelector('.confusion').innerText.includes(text)", arg=text
-        )
+        expect_text(page.locator(".confusion").first, text)
     assert page.inner_text("body") != before
 
 

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from tests.browser.conftest import OpenedReport
+from tests.browser.conftest import OpenedReport, expect_text
 from tests.browser.large import LOOKS, large
 
 pytestmark = [pytest.mark.slow, pytest.mark.draws, pytest.mark.usefixtures("browser")]
@@ -83,7 +83,7 @@ def test_a_move_of_the_slider_does_little(browser: Any, page: Any) -> None:
     assert counted["strokes"] == 0, "a curve was drawn again"
     assert counted["changes"]["curves"] > 0
     # once, when the slider rests, and not with every move
-    page.wait_for_function(f"document.body.innerText.includes('at step {steps_of(page)}')")
+    expect_text(page.locator("body"), f"at step {steps_of(page)}")
     everywhere = page.evaluate("counted.changes.inside")
     assert 0 < everywhere < MOVES * 500
 

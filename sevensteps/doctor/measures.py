@@ -169,6 +169,14 @@ def optimizer_name(case: Case) -> str:
 # -- losses and scores -----------------------------------------------------------------------------
 
 
+def is_maximized(case: Case) -> bool:
+    """Whether all that learns makes the loss large; a multiplier that climbs by an optimizer of its
+    own is no network.
+    """
+    groups = case.facts.groups
+    return bool(groups) and all(group.get("maximize") for group in groups)
+
+
 def first_loss(case: Case) -> float:
     """The loss of the first step; nan where it is not known."""
     return case.losses[0][1] if case.losses else case.looks[0].loss if case.looks else math.nan

@@ -16,32 +16,23 @@ number; parts that differ by chance.
 
 from __future__ import annotations
 
-from collections import Counter
-
-import torch
 from torch import Tensor
 
-from sevensteps.data.checks import all_finite
-from sevensteps.data.duplicates import count_duplicates
 from sevensteps.doctor.case import Case, targets_of
+from sevensteps.doctor.copied_samples import copied_samples
 from sevensteps.doctor.finding import Finding, Measure, Remedy, Severity
 from sevensteps.doctor.kind_of_task import class_indices
 from sevensteps.doctor.label_codes import labels_at_random, renamed_classes
 from sevensteps.doctor.measures import learned_enough, significant
 from sevensteps.doctor.recoded_words import recoded_words
 from sevensteps.doctor.relation import relation
+from sevensteps.doctor.scaled_apart import are_apart, scaled_apart, scales_of_parts
 
 STEP = "repeat"
 EXPLAINS = ("overfitting", "mode_mismatch", "class_imbalance", "label_noise", "labels_unrelated")
-SCALE = 3.0  # standard deviations of the parts against each other
-SHIFT = 1.0  # difference of the means in standard deviations
-ROWS = 5000  # of each part whose scale is compared; copies are looked for among all
-SHARED = 0.1  # share of validation rows that are training rows too, beyond what chance gives
-AS_WELL = 0.05  # of the way from chance to a perfect score that the validation score may be lower
 BETTER = 0.2  # of the score, in other units
 WORSE, TIMES_WORSE = 0.2, 2.0  # score and loss that the loop reports, than the network's
 LEARNED, APART_SCORES = 0.5, 0.4  # R² in the training data, and by how much less it is elsewhere
-ODD = 0.02  # share of the rows that may be outliers
 
 
 def examine(case: Case) -> Finding | None:
@@ -90,54 +81,12 @@ def _examine(case: Case) -> Finding | None:
         or case.train[0].shape[1:] != case.valid[0].shape[1:]
     ):
         return None
-    inputs = case.train[0], case.valid[0]
-    scales = case.of_data("scales of the parts", lambda: [_scale(x[:ROWS]) for x in inputs])
-    if scales[0] is None or scales[1] is None:
+    scales = scales_of_parts(case)
+    if scales is None:
         return None
-    (mean_a, spread_a), (mean_b, spread_b) = scales
-    remark: Finding | None = None
-    if spread_a > 0 and spread_b >= 0:
-        ratio, shift = spread_b / spread_a, abs(mean_b - mean_a) / spread_a
-        if _apart(ratio, shift):
-            # without its outliers a part says how it was scaled
-            first, second = (_scale(_without_outliers(x[:ROWS])) for x in inputs)
-            odd = (
-                first is not None
-                and second is not None
-                and first[1] > 0
-                and not _apart(second[1] / first[1], abs(second[0] - first[0]) / first[1])
-            )
-            harmless = _carries_over(case)
-            remark = _finding(
-                "info" if odd or harmless else "error",
-                0.6 if odd or harmless else 0.93,
-                f"A few rows, at most {ODD:.0%}, lie far outside of all others, so that the spread "
-                f"of the validation inputs is {spread_b:.3g} and that of the training inputs "
-                f"{spread_a:.3g}. The rest of both parts is scaled alike."
-                if odd
-                else f"The validation inputs have a spread of {spread_b:.3g} and a mean of "
-                f"{mean_b:.3g}, "
-                f"the training inputs of {spread_a:.3g} and {mean_a:.3g}: they were not "
-                "scaled alike, "
-                "and the network meets inputs that it has never seen.",
-                [
-                    Measure(
-                        "spread of validation against training inputs",
-                        significant(ratio),
-                        "about 1",
-                        "",
-                    ),
-                    Measure(
-                        "difference of the means, in standard deviations",
-                        significant(shift),
-                        f"below {SHIFT:g}",
-                        "",
-                    ),
-                ],
-                "look at these rows" if odd else "apply the training part's scaling to both parts",
-            )
-            if not odd and not harmless:
-                return remark
+    remark = scaled_apart(case, *scales)
+    if remark is not None and remark.severity == "error":
+        return remark
     if (units := _numbers_apart(case)) is not None:
         return units
     classes, chance = case.task in ("binary", "multiclass"), case.baseline_score
@@ -186,29 +135,7 @@ def _examine(case: Case) -> Finding | None:
                 [Measure("classes without a training sample", len(untrained), 0, "")],
                 "split by class (stratified)",
             )
-    shared, by_chance = case.of_data(
-        "share of copies", lambda: (_shared(*_with_amounts(case)), _copies_by_chance(inputs[0]))
-    )
-    # judging by the very training data is a choice that everybody sees
-    chosen = case.train[0].data_ptr() == case.valid[0].data_ptr()
-    if shared > SHARED + by_chance and not chosen:
-        return _finding(
-            "warning",
-            0.85,
-            f"{shared:.0%} of the validation samples are in the training data too: the validation "
-            "score "
-            "measures memory.",
-            [
-                Measure(
-                    "validation rows that are training rows",
-                    significant(shared),
-                    f"below {SHARED + by_chance:.2g}",
-                    "exact copies",
-                )
-            ],
-            "drop duplicates before the split",
-        )
-    return remark
+    return copied_samples(case) or remark
 
 
 def _follows(case: Case) -> Finding | None:
@@ -259,7 +186,7 @@ def _numbers_apart(case: Case) -> Finding | None:
     learned, asked = (t.detach().cpu().double().reshape(len(t), -1) for t in (case.target, targets))
     spread = learned.std(0)
     ratios, shifts = asked.std(0) / spread, (asked.mean(0) - learned.mean(0)).abs() / spread
-    if not any(_apart(float(r), float(s)) for r, s in zip(ratios, shifts, strict=True)):
+    if not any(are_apart(float(r), float(s)) for r, s in zip(ratios, shifts, strict=True)):
         return None
     answers = output.double().reshape(asked.shape)
     matched = _score_of_line(answers, asked)
@@ -370,75 +297,6 @@ def _labels_apart(case: Case) -> Finding | None:
         [Measure("validation score", significant(score), "above chance", "")],
         "check that inputs and labels of the validation data are read, sorted and split together",
     )
-
-
-def _carries_over(case: Case) -> bool:
-    """Whether the network learned, and answers validation inputs as well as training inputs, as
-    those of a series that goes on.
-    """
-    train, valid = case.scores.get("train"), case.scores.get("valid")
-    if train is None or valid is None or not learned_enough(case, 0.6):
-        return False
-    return valid > train - AS_WELL * (1 - (case.baseline_score or 0.0))
-
-
-def _apart(ratio: float, shift: float) -> bool:
-    return ratio > SCALE or ratio < 1 / SCALE or shift > SHIFT
-
-
-def _without_outliers(x: Tensor) -> Tensor:
-    """`x` without the rows that are furthest from the usual ones."""
-    flat = x.detach().cpu().flatten(1).float()
-    distance = (flat - flat.median(0).values).abs().amax(1)
-    kept = max(1, len(x) - max(3, round(ODD * len(x))))
-    return x[distance.argsort()[:kept].to(x.device)]
-
-
-def _copies_by_chance(train: Tensor) -> float:
-    """The share of training rows that another training row equals, where no column varies freely:
-    in a table of few values a random split has about as many copies on either side.
-    """
-    some = train[:ROWS].detach().cpu().flatten(1)
-    if max(len(column.unique()) for column in some.T[:200]) > len(some) / 2:
-        return 0.0  # numbers that vary freely are not alike by chance
-    rows = [row.tobytes() for row in some.numpy()]
-    times = Counter(rows)
-    return sum(times[row] > 1 for row in rows) / len(rows)
-
-
-def _scale(x: Tensor) -> tuple[float, float] | None:
-    """Mean and standard deviation of all numbers; None where one is not finite."""
-    numbers = x.detach().cpu().float()
-    return (float(numbers.mean()), float(numbers.std())) if all_finite(numbers) else None
-
-
-def _with_amounts(case: Case) -> list[Tensor]:
-    """The inputs of both parts as rows, with the targets where these are amounts: a copy has the
-    target, too, while rows that are alike by chance have not.
-    """
-    assert case.train is not None
-    assert case.valid is not None
-    if case.task != "regression" or len(case.train[1]) != len(case.train[0]):
-        return [case.train[0], case.valid[0]]
-    return [
-        torch.cat([x.flatten(1), y.reshape(len(x), -1).to(x)], 1)
-        for x, y in (case.train, case.valid)
-    ]
-
-
-def _shared(train: Tensor, valid: Tensor) -> float:
-    """The share of validation inputs that are training inputs, of all where they can be compared;
-    tables of few values are left out.
-    """
-    some = train[:ROWS].detach().cpu().flatten(1)
-    if some.shape[1] < 3 or len({row.tobytes() for row in some.numpy()}) < 0.5 * len(some):
-        return 0.0
-    valid = valid.to(train.dtype)
-    copies = count_duplicates(train, valid)
-    if copies is None:
-        train, valid = train[:ROWS], valid[:ROWS]
-        copies = count_duplicates(train, valid)
-    return (copies or 0) / len(valid)
 
 
 def _finding(

@@ -21,9 +21,9 @@ if TYPE_CHECKING:
     from sevensteps.api.heal import heal as heal
     from sevensteps.api.load import load as load
     from sevensteps.api.prove import prove as prove
-    from sevensteps.api.race import Race as Race
     from sevensteps.api.race import grid as grid
     from sevensteps.api.race import race as race
+    from sevensteps.api.race_result import Race as Race
     from sevensteps.api.report import read_report as read_report
     from sevensteps.api.resume import resume as resume
     from sevensteps.api.run import Run as Run
@@ -42,7 +42,7 @@ __version__ = "0.1.0"
 _HOMES = {
     "Error": "errors",
     "Observer": "training.observer",
-    "Race": "api.race",
+    "Race": "api.race_result",
     "Recipe": "training.recipe",
     "Run": "api.run",
     "SevenStepsClassifier": "integrations.scikit_learn",

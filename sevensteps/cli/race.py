@@ -20,7 +20,7 @@ from sevensteps.steps import SETTINGS
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from sevensteps.api.race import Race
+    from sevensteps.api.race_result import Race
     from sevensteps.racing.leaderboard import LeaderboardRow
     from sevensteps.training.recipe import Recipe
 

@@ -22,6 +22,7 @@ import torch
 
 from sevensteps.engine.parameters import multiplications
 from sevensteps.errors import ArgumentError, Error
+from sevensteps.lr_finder.rate_numbers import RATE_COUNT, lowest_rate_number, rate_at, with_rate
 from sevensteps.lr_finder.rates import (
     Rate,
     Rates,
@@ -39,19 +40,12 @@ from sevensteps.racing.grouping import LockstepPlan, resolve_all
 from sevensteps.racing.run_race import RaceState, prepare_race, run_race
 from sevensteps.steps import stop as stops
 from sevensteps.steps.gradient import perceptron_rule
-from sevensteps.steps.step import Optimizer, Schedule, adagrad, cosine, sgd
 from sevensteps.training import state, threads
 from sevensteps.training.evaluation import evaluate
 from sevensteps.training.recipe import Recipe
 from sevensteps.training.resolve import ResolvedRecipe, resolve
 from sevensteps.training.state import Training
 
-RATE_COUNT = 32  # rates of the first stage
-# rates are 1, 1.5, 2.2, 3.2, 4.6, 6.8 and 10 times a power of ten; 32 of them span five decades
-PER_DECADE = 6
-# rates above 2/λ, the edge of stability at the start: mini-batches and ReLUs let networks train
-# at several times that rate
-RATES_ABOVE_EDGE = 11
 MIN_STEPS = 64  # a training is not cut shorter than this
 # multiplications of all forward passes up to which every rate is trained for all steps: some ten
 # seconds on two processors
@@ -342,31 +336,6 @@ def classified_rates(stages: list[Stage], start: Start) -> Iterator[Rate]:
                 last.train, stage.lowest, start.loss, start.uninformed, above=number > stage.best
             ),
         )
-
-
-def rate_at(number: int) -> float:
-    """The learning rate of a number: 10^(number/6), rounded to two digits.
-
-    >>> [rate_at(number) for number in range(-6, 1)]
-    [0.1, 0.15, 0.22, 0.32, 0.46, 0.68, 1.0]
-    """
-    return float(f"{10 ** (number / PER_DECADE):.2g}")
-
-
-def lowest_rate_number(step: Optimizer, edge: float | None) -> int:
-    """The number of the lowest rate of the first race; `edge` is that of stability, if known."""
-    if edge is not None:
-        return math.floor(PER_DECADE * math.log10(edge)) + RATES_ABOVE_EDGE + 1 - RATE_COUNT
-    return -24 if isinstance(step, sgd | adagrad) else -30
-
-
-def with_rate(step: Optimizer, lr: float) -> Optimizer:
-    """`step` with another learning rate; a schedule stays, scaled to begin there."""
-    schedule = step.lr
-    if not isinstance(schedule, Schedule):
-        return replace(step, lr=lr)  # type: ignore[type-var]
-    scaled = {"final": schedule.final * lr / schedule.lr} if isinstance(schedule, cosine) else {}
-    return replace(step, lr=replace(schedule, lr=lr, **scaled))  # type: ignore[type-var]
 
 
 def require_searchable(recipe: Recipe, resolved: ResolvedRecipe) -> None:

@@ -18,6 +18,7 @@ from torch.utils.data import TensorDataset
 import sevensteps as ss
 from sevensteps.lr_finder import search
 from sevensteps.lr_finder import text as view
+from sevensteps.lr_finder.rate_numbers import with_rate
 from sevensteps.lr_finder.rates import Rates
 from sevensteps.steps import stop as stops
 from sevensteps.steps.step import adam, cosine, one_cycle, sgd
@@ -48,7 +49,7 @@ def trained_alone(
             data,
             **values,
             seed=seed,
-            step=search.with_rate(rates.recipe.step, tried.lr),
+            step=with_rate(rates.recipe.step, tried.lr),
             out=False,
             watch=0,
         )
@@ -273,11 +274,6 @@ def test_slopes_are_those_of_the_losses() -> None:
     assert rates.slopes[0] == pytest.approx(exact[0])
     assert min(exact[3], exact[4]) <= rates.slopes[4] <= max(exact[3], exact[4])  # type: ignore[operator]
     assert rates.slopes[-1] is None  # beside rates that diverged
-
-
-@pytest.mark.parametrize(("number", "lr"), [(-6, 0.1), (-5, 0.15), (0, 1.0), (4, 4.6), (-30, 1e-5)])
-def test_rates_have_two_digits(number: int, lr: float) -> None:
-    assert search.rate_at(number) == lr
 
 
 @pytest.mark.parametrize(

@@ -9,12 +9,13 @@ PACKAGING := pyproject.toml constraints.txt  # what an installation depends on
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help run test test-long test-docs test-machines test-ray test-integrations test-notebook test-page test-browser gallery chromium lint types docs check check-all hooks fuzz examples bench bench-limits bench-doctor bench-rate clean
+.PHONY: help run test test-long test-both test-docs test-machines test-ray test-integrations test-notebook test-page test-browser gallery chromium examples-quick lint types docs check check-all hooks fuzz examples bench bench-limits bench-doctor bench-rate clean
 
 help:
 	@echo 'make run           train a digit classifier in seven steps (about a minute the first time, to install)'
 	@echo 'make test          run the tests'
 	@echo 'make test-long     run those that take seconds each, which `make test` leaves out'
+	@echo 'make test-both     run both at once'
 	@echo 'make test-docs     run every command and example of the pages that `make test` leaves out'
 	@echo 'make test-machines the numerical tests as other machines run them: older vector units, one thread, busy cores'
 	@echo 'make test-ray      run the tests of races on Ray, in an environment of its own'
@@ -31,6 +32,7 @@ help:
 	@echo 'make hooks         check lint, format and types before every commit'
 	@echo 'make fuzz          broken input of every kind, 60 seconds for each; SECONDS=600 for longer'
 	@echo 'make examples      reproduce the published figures, ten seeds each, into examples/RESULTS.md (about 20 minutes)'
+	@echo 'make examples-quick  run every example with few seeds: each asserts its figures'
 	@echo 'make bench         time epochs and whole calls beside other libraries, in an environment of their own (about 20 minutes)'
 	@echo 'make bench-limits  memory, growth, training from the disk, saving, busy machines, the way to 99 % of MNIST (about 20 minutes)'
 	@echo 'make bench-doctor  how often the doctor is right, beside other tools, and what watching costs (about an hour)'
@@ -46,6 +48,10 @@ test: .venv/.dev
 
 test-long: .venv/.dev
 	@$(BIN)/pytest -n 2 --dist worksteal -m 'long and not slow'
+
+# Files are read once, and the machine code that one test compiled is there for the next.
+test-both: .venv/.dev
+	@$(BIN)/pytest -n 2 --dist worksteal -m 'not slow'
 
 test-docs: .venv/.dev
 	@OMP_NUM_THREADS=1 $(BIN)/pytest -n 2 --dist worksteal -m slow tests/test_docs.py tests/test_docs_commands.py
@@ -101,6 +107,9 @@ fuzz: .venv/.fuzz
 examples: .venv/.dev
 	@$(BIN)/python -m examples
 	@$(BIN)/python -m examples.notebooks
+
+examples-quick: .venv/.dev
+	@$(BIN)/python -m examples --quick
 
 bench: .venv-bench/.done
 	@.venv-bench/bin/python -m benchmarks.speed

@@ -20,6 +20,7 @@ from sevensteps.training.resolve import resolve
 
 EXAMPLES = Path(__file__).resolve().parent.parent / "examples"
 MNIST99 = EXAMPLES / "mnist99.toml"
+OFTEN = ("chapter4/01_pixels", "initialisation/01_products", "perceptron/01_gates")
 
 
 @pytest.fixture(scope="module")
@@ -75,20 +76,17 @@ SECONDS = re.compile(r"^# Takes about (\d+) s", re.MULTILINE)
 
 
 def of_script(name: str, path: Path) -> object:
-    """The script as a parameter; slow where it says that its quick form takes more than three
-    seconds.
-    """
+    """The script as a parameter; slow but for some: `make examples-quick` runs all."""
     takes = SECONDS.search(path.read_text(encoding="utf-8"))
     assert takes, f"{path} must say `# Takes about N s`"
     return pytest.param(
         path,
         id=name,
-        marks=[pytest.mark.slow, pytest.mark.timeout(900)] if int(takes[1]) > 3 else [],
+        marks=[] if name in OFTEN else [pytest.mark.slow, pytest.mark.timeout(900)],
     )
 
 
 @pytest.mark.parametrize("path", [of_script(*item) for item in scripts([]).items()])
-@pytest.mark.sampled(3)
 def test_a_script_finds_its_figures(
     path: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:

@@ -39,7 +39,7 @@ JUDGEMENTS = [
 @dataclass(frozen=True)
 class Machine:
     """What a variant sets: environment variables, data beside the repository, busy cores; and the
-    tests that it may show something by.
+    tests that it may show something by: one of them has all, the others those of `make test`.
     """
 
     name: str
@@ -47,6 +47,7 @@ class Machine:
     variables: dict[str, str] = field(default_factory=dict)
     shared: bool = True
     busy: bool = False
+    long: bool = False  # also the tests that take seconds
 
 
 MACHINES = [
@@ -60,6 +61,7 @@ MACHINES = [
             "OMP_NUM_THREADS": "1",
         },
         shared=False,
+        long=True,
     ),
     Machine(
         "two threads, AVX2",
@@ -115,7 +117,8 @@ def run(machine: Machine, tests: list[str]) -> int:
         busy_cores() if machine.busy else contextlib.nullcontext(),
         contextlib.nullcontext(ROOT) if machine.shared else copy_without_neighbours() as root,
     ):
-        command = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "-m", "not slow"]
+        which = "not slow" if machine.long else "not slow and not long"
+        command = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "-m", which]
         return subprocess.run(
             [*command, "-n", "2", "--dist", "worksteal", *tests],
             cwd=root,

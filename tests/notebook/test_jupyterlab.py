@@ -8,6 +8,7 @@ import subprocess
 import sys
 import urllib.request
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -57,11 +58,13 @@ def server(tmp_path: Path) -> Iterator[str]:
 
 
 def wait_for(process: subprocess.Popen[bytes], url: str) -> None:
-    """Return as soon as the server answers."""
+    """Return as soon as the server answers; it is left the processor meanwhile."""
     while process.poll() is None:
         try:
             urllib.request.urlopen(url, timeout=5)
         except OSError:
+            with suppress(subprocess.TimeoutExpired):
+                process.wait(0.1)
             continue
         return
     raise AssertionError("JupyterLab has ended")

@@ -64,7 +64,7 @@ def _explains(cause: Finding, symptom: Finding) -> bool:
         cause.condition == "inputs_not_finite" and symptom.where["cause"] in ("input", "target")
     ):
         return False
-    explained = condition(cause.condition).EXPLAINS
+    explained = (*condition(cause.condition).EXPLAINS, *cause.where.get("explains", ()))
     if _is_traced(cause) and symptom.onset is not None:
         # what might have led to it otherwise comes of it
         explained += tuple(

@@ -113,6 +113,15 @@ def test_two_that_explain_each_other_both_stand(explains: dict[str, tuple[str, .
     assert tree(ranked([found("a", confidence=0.7), found("b")])) == ["b", "a"]
 
 
+def test_what_a_finding_explains_by_itself_is_folded_under_it(
+    explains: dict[str, tuple[str, ...]],
+) -> None:
+    explains["a"] = ("b",)
+    cause = found("b", "warning", 0.7)
+    cause.where = {"explains": ["a"], "apart_from": ["a"]}
+    assert tree(ranked([found("a"), cause])) == ["b", ["a"]]
+
+
 def test_of_a_circle_the_gravest_stays_on_top(explains: dict[str, tuple[str, ...]]) -> None:
     explains |= {"a": ("b",), "b": ("c",), "c": ("a",)}
     assert tree(ranked([found("a"), found("b"), found("c")])) == ["a", ["b", ["c"]]]

@@ -1,7 +1,7 @@
 """no_nonlinearity: with no activation between them, linear layers add up to one linear layer.
 
 Depth then adds nothing but cost. Measured: the layers, of which all are linear, convolutions, batch
-norms or averages; and by asking: a network whose output at the middle of two inputs is the middle
+norms or averages, or matrices that are no layers; and by asking: a network whose output at the middle of two inputs is the middle
 of its outputs is linear, whatever activations it calls and does not use. Closed form:
 W₂(W₁x) = (W₂W₁)x.
 
@@ -14,6 +14,8 @@ same, as sums of linear layers do that are meant so.
 """
 
 from __future__ import annotations
+
+from itertools import pairwise
 
 import torch
 from torch import nn
@@ -65,6 +67,8 @@ LINEAR = {
 def examine(case: Case) -> Finding | None:
     layers = weight_layers(case)
     closing = output_activation(case)
+    if not layers:
+        return _by_hand(case)
     if len(layers) < 2:
         return None
     others = [layer for layer in case.layers() if layer.kind not in LINEAR and layer is not closing]
@@ -108,6 +112,42 @@ def examine(case: Case) -> Finding | None:
             )
         ],
         {"layers": names},
+    )
+
+
+def _by_hand(case: Case) -> Finding | None:
+    """Matrices that are no layers, multiplied one after the other: a network whose answers at the
+    middle of two inputs are the middle of its answers, near the inputs and far from them.
+    """
+    names = [name for name, p in case.facts.parameters.items() if len(p.shape) == 2 and p.trained]
+    shapes = [case.facts.parameters[name].shape for name in names]
+    if len(names) < 2 or learned_enough(case, LEARNED):
+        return None
+    upright = all(a[1] == b[0] for a, b in pairwise(shapes))  # x @ W
+    lying = all(a[0] == b[1] for a, b in pairwise(shapes))  # W @ x
+    if not upright and not lying:
+        return None
+    axis = 1 if upright else 0
+    inner, ends = [shape[axis] for shape in shapes[:-1]], (shapes[0][1 - axis], shapes[-1][axis])
+    if min(inner) < min(ends) or not all(_bent(case, times) is False for times in (1.0, FAR)):
+        return None
+    return Finding(
+        "no_nonlinearity",
+        STEP,
+        "warning",
+        0.85,
+        f"The {len(names)} matrices {', '.join(names)} are multiplied one after the other: for the "
+        "middle of two inputs the network gives the middle of its answers for both. Together they "
+        "compute what one matrix computes.",
+        [Measure("bends between the matrices", 0, len(names) - 1, "the network's answers")],
+        [
+            Remedy(
+                {},
+                "a ReLU after each hidden product lets the network bend",
+                "write h = torch.relu(x @ w1 + b1) before h @ w2",
+            )
+        ],
+        {"parameters": names},
     )
 
 

@@ -8,7 +8,8 @@ step, whether it goes with its step wherever that stands. And the score. Source:
 
 Remedies: add positions, learned or of sines, to what goes into attention; a recurrent layer or a
 convolution. Silent on: networks that learn well, as bags of words and sets do by design; poor ones
-without attention, or where a simple model that sees the order does no better.
+without attention, or where a simple model that sees the order does no better; networks whose
+weights are still as they were drawn.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ import math
 from sevensteps.doctor.case import Case
 from sevensteps.doctor.chance import compare_with_chance, why_too_early
 from sevensteps.doctor.finding import Finding, Measure, Remedy
+from sevensteps.doctor.hardly_moved import hardly_moved
 from sevensteps.doctor.measures import significant
 from sevensteps.doctor.questions.order import SAME, Order, order
 from sevensteps.doctor.simple_models import MAX_ROWS, model_of_places_score, simple_model_score
@@ -44,6 +46,8 @@ LUCK = 3.0  # standard errors of a share, at most
 def examine(case: Case) -> Finding | None:
     if case.before_training or why_too_early(case):
         return None
+    if hardly_moved(case):
+        return None  # whatever order it sees, it has learned nothing from it yet
     if not case.loss_is_error or case.skill is None or case.skill > GOOD:
         return None
     answers = order(case)

@@ -3,7 +3,8 @@
 In the end the output hardly depends on the input, and no gradient says how it should. Measured: how
 much each hidden activation varies over the samples of the first look, last layer against first. A
 weight matrix with std σ and n inputs multiplies the variance by nσ²/2 under a ReLU; PyTorch's
-default σ² = 1/(3n) makes that 1/6. Source: He et al. 2015, Delving Deep into Rectifiers.
+default σ² = 1/(3n) makes that 1/6. Of recurrent layers: the length of their matrices beside that of
+PyTorch's start. Source: He et al. 2015, Delving Deep into Rectifiers.
 
 Remedies: `kaiming_normal()`, or `xavier_normal()` for tanh; a batch norm or layer norm after
 each hidden layer. Silent on: shallow networks; a single narrow place; sigmoids, which do it
@@ -25,6 +26,7 @@ from sevensteps.doctor.measures import (
     layer_label,
     median,
     significant,
+    total_norm,
 )
 from sevensteps.observe.look import Look
 from sevensteps.observe.network_facts import LayerFacts
@@ -45,10 +47,15 @@ EXPLAINS = (
 LAYERS = 4  # hidden layers; in fewer the shrinking of a usual start does no harm
 FEW, NOTHING_LEFT = 2, 0.1  # of so few, each has to take nine tenths; PyTorch's default takes .6
 SHRUNK = 0.05  # of the first layer's spread is left in the last
+RECURRENT = {"RNN": 1, "GRU": 3, "LSTM": 4}  # how many matrices lie above one another in each
+OF_USUAL = 0.05  # of the length of PyTorch's start
+LEAST_STEPS = 50
 PER_LAYER = 0.85  # and each layer does its part: a single narrow place is something else
 
 
 def examine(case: Case) -> Finding | None:
+    if (finding := _in_recurrent_layers(case)) is not None:
+        return finding
     spreads = depth(case)
     if len(spreads) < FEW:
         return None
@@ -112,6 +119,65 @@ def examine(case: Case) -> Finding | None:
         {"layers": list(names)},
         0,
     )
+
+
+def _in_recurrent_layers(case: Case) -> Finding | None:
+    """A recurrent layer of which every matrix is next to nothing beside PyTorch's start, uniform up
+    to 1/√hidden: its states hardly depend on what it reads.
+    """
+    if case.steps < LEAST_STEPS or not case.looks or known_to_learn(case, 0.3):
+        return None
+    tiny: dict[str, float] = {}  # of each layer, the largest of its matrices, times a usual one
+    for layer in case.layers("weights"):
+        if layer.kind not in RECURRENT:
+            continue
+        sizes = [
+            total_norm(case.looks[0].changes[name].weight) / _usual_length(layer, case, name)
+            for name in layer.parameters
+            if name in case.looks[0].changes
+            and ("_ih_" in name or "_hh_" in name)
+            and len(case.facts.parameters[name].shape) == 2
+        ]
+        if sizes and max(sizes) < OF_USUAL:
+            tiny[layer.name] = max(sizes)
+    if not tiny:
+        return None
+    size = max(tiny.values())
+    return Finding(
+        "signal_vanishes",
+        STEP,
+        "error",
+        0.85,
+        f"The matrices of {' and '.join(map(layer_label, tiny))} begin with at most "
+        f"{significant(size, 2):g} of the length of those that PyTorch draws: next to nothing of "
+        "the input comes into its states, and less of that into the next one, so that no gradient "
+        "tells the weights what to change.",
+        [
+            Measure(
+                "length of the largest matrix at the start, times that of PyTorch's start",
+                significant(size),
+                "about 1",
+                "uniform up to 1/√hidden",
+            )
+        ],
+        [
+            Remedy(
+                {},
+                "states that depend on what is read give every matrix a gradient",
+                "leave the layer as PyTorch draws it, layer.reset_parameters(), or use "
+                "torch.nn.init.xavier_uniform_ and orthogonal_ for its matrices",
+            )
+        ],
+        {"layers": list(tiny)},
+        0,
+    )
+
+
+def _usual_length(layer: LayerFacts, case: Case, name: str) -> float:
+    """√Σ w² of a matrix [rows, columns] of numbers that are uniform up to 1/√hidden."""
+    rows, columns = case.facts.parameters[name].shape
+    hidden = rows // RECURRENT[layer.kind]
+    return math.sqrt(rows * columns / (3 * hidden))
 
 
 def depth(case: Case) -> list[tuple[str, float]]:

@@ -39,6 +39,8 @@ EXPLAINS = ("underfitting", "stopped_early")
 MARGIN = 0.15  # of the score
 NECK = 2  # units that everything has to pass through
 TINY = 3  # units, of which a layer draws no more than a triangle
+# so few units may all be off: more of them would not
+OF_A_NECK = {"explains": ["dead_units"], "apart_from": ["dead_units"]}
 NARROW = 8  # units; wider layers have been enough for everything this was measured on
 
 
@@ -100,8 +102,15 @@ def examine(case: Case) -> Finding | None:
                 "add a hidden layer, or make the present ones wider",
             )
         ],
-        {"widths": widths},
+        {"widths": widths, **(OF_A_NECK if neck and _is_off(case, min(widths)) else {})},
     )
+
+
+def _is_off(case: Case, narrow: int) -> bool:
+    """Whether units of the narrow place are off for all samples, and those of no wider layer."""
+    dead = next((one for one in case.findings if one.condition == "dead_units"), None)
+    units = [] if dead is None else [dead.where["units"][name] for name in dead.where["layers"]]
+    return bool(units) and max(map(len, units)) <= narrow
 
 
 def _is_neck(case: Case, widths: list[int]) -> bool:

@@ -131,3 +131,37 @@ def test_convolutions_of_a_few_channels_before_more_classes(bent: bool) -> None:
             watch.step(loss, target=y[rows])
     named = [f.condition for f in watch.diagnose(train=(x, y)).findings]
     assert ("no_nonlinearity" in named) != bent
+
+
+class Products(nn.Module):
+    """Matrices of one's own, [B, 2] -> [B, 2]"""
+
+    def __init__(self, bend: bool) -> None:
+        super().__init__()
+        self.into = nn.Parameter(torch.randn(2, 24))
+        self.out = nn.Parameter(torch.randn(24, 2) / 5)
+        self.bend = bend
+
+    def forward(self, x: Tensor) -> Tensor:
+        h = x @ self.into
+        return (h.relu() if self.bend else h) @ self.out
+
+
+def test_products_of_matrices_that_are_no_layers_are_asked_too() -> None:
+    def named(bend: bool) -> list[str]:
+        torch.manual_seed(0)
+        model, x = Products(bend), torch.randn(300, 2)
+        y = (x.norm(dim=1) > 1.2).long()
+        optimizer = torch.optim.Adam(model.parameters(), 2e-2)
+        with ss.watch(model, optimizer) as watch:
+            for _ in range(150):
+                loss = F.cross_entropy(model(x), y)
+                optimizer.zero_grad()
+                loss.backward()
+                optimizer.step()
+                watch.step(loss, target=y)
+        findings = watch.diagnose(train=(x, y), loss_fn=F.cross_entropy).findings
+        return [f.condition for f in findings if f.severity != "info"]
+
+    assert named(bend=False)[:1] == ["no_nonlinearity"]
+    assert "no_nonlinearity" not in named(bend=True)

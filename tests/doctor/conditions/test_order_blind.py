@@ -34,8 +34,10 @@ class Pooled(nn.Module):
         return self.out(self.attention(hidden).mean(1))
 
 
-def trained(network: nn.Module, x: Tensor, y: Tensor, epochs: int = 20) -> Finding | None:
-    optimizer = torch.optim.Adam(network.parameters(), lr=3e-3)
+def trained(
+    network: nn.Module, x: Tensor, y: Tensor, epochs: int = 20, lr: float = 3e-3
+) -> Finding | None:
+    optimizer = torch.optim.Adam(network.parameters(), lr=lr)
     with ss.watch(network, optimizer) as watch:
         for _ in range(epochs):
             for rows in torch.randperm(len(x)).split(60):
@@ -57,6 +59,10 @@ def test_words_without_positions_are_a_set() -> None:
     assert "self.position" in finding.remedies[0].advice
     right = Pooled(nn.Embedding(12, 16), positions=10)
     assert trained(right, WORDS, (WORDS[:, 0] > 5).long(), 8) is None
+
+
+def test_weights_that_are_as_they_were_drawn_have_seen_no_order_yet() -> None:
+    assert trained(Pooled(nn.Linear(4, 16)), SERIES, (SERIES[:, 0, 0] > 0).long(), lr=1e-6) is None
 
 
 def test_a_simple_model_that_sees_the_order_and_does_better_says_so() -> None:

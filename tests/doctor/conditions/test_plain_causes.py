@@ -117,6 +117,16 @@ def test_a_neck_of_one_unit(width: int) -> None:
     assert ("too_small" in names) == (width == 1)
 
 
+def test_a_neck_of_one_rectified_unit_is_too_small_even_where_it_is_off() -> None:
+    kinds = torch.arange(600) % 12
+    x = 3 * F.one_hot(kinds, 12).float() @ torch.randn(12, 8) + torch.randn(600, 8)
+    neck = nn.Linear(32, 1)
+    nn.init.constant_(neck.bias, -30.0)
+    model = nn.Sequential(nn.Linear(8, 32), nn.ReLU(), neck, nn.ReLU(), nn.Linear(1, 12))
+    names = conditions(model, x, kinds, F.cross_entropy, lr=0.01, epochs=6)
+    assert names[0] == "too_small"
+
+
 def hinge(output: Tensor, y: Tensor) -> Tensor:
     return F.relu(1 - y * output.squeeze(1)).mean()
 

@@ -67,3 +67,40 @@ def test_few_layers_that_leave_nothing_are_as_bad_as_many_that_leave_little(
                 optimizer.step()
                 watch.step(loss, target=y)
         assert (examine(case_of(watch, (x, y))) is not None) is accused
+
+
+class LastState(nn.Module):
+    """[B, T, 1] -> [B, 2]"""
+
+    def __init__(self, kind: type[nn.RNNBase]) -> None:
+        super().__init__()
+        self.rnn, self.out = kind(1, 12, batch_first=True), nn.Linear(12, 2)
+
+    def forward(self, x: Tensor) -> Tensor:
+        out: Tensor = self.out(self.rnn(x)[0][:, -1])
+        return out
+
+
+@pytest.mark.parametrize("kind", [nn.GRU, nn.LSTM])
+@pytest.mark.parametrize("std", [1e-3, None])
+def test_recurrent_matrices_of_next_to_nothing_are_named(
+    kind: type[nn.RNNBase], std: float | None
+) -> None:
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        model = LastState(kind)
+        for name, weight in model.rnn.named_parameters():
+            if std is not None and "weight" in name:
+                nn.init.normal_(weight, std=std)
+        x = torch.randn(64, 6, 1)
+        y = (x.sum((1, 2)) > 0).long()
+        optimizer = torch.optim.SGD(model.parameters(), 0.05)
+        with ss.watch(model, optimizer) as watch:
+            for _ in range(60):
+                loss = F.cross_entropy(model(x), y)
+                optimizer.zero_grad()
+                loss.backward()
+                optimizer.step()
+                watch.step(loss, target=y)
+        finding = examine(case_of(watch, (x, y)))
+    assert (finding is not None) == (std is not None)

@@ -33,7 +33,7 @@ def drowned_policy(case: Case, measured: list[tuple[Look, PartGradients]]) -> Fi
     """
     if case.several or case.loss_is_error:
         return None
-    stays = _stays(case)
+    stays = score_stays(case)
     if not stays and not _is_level(case):
         return None
     later = measured[len(measured) // 2 :]
@@ -189,7 +189,7 @@ def _is_level(case: Case) -> bool:
     return statistics.fmean(late) - statistics.fmean(early) <= RISES * noise
 
 
-def _stays(case: Case) -> bool:
+def score_stays(case: Case) -> bool:
     """Whether the score that the loop told, or what it calls a reward, has not risen."""
     reported = reported_score(case)
     if reported is not None:

@@ -47,6 +47,8 @@ def options_of(noted: Noted, arguments: dict[str, Any]) -> dict[str, Any]:
             options[name] = value
         elif isinstance(value, tuple | list) and all(type(v) is int for v in value):
             options[name] = list(value)
+        elif noted.name == "__getitem__" and name == "index" and isinstance(value, tuple):
+            options |= _columns(value)
         elif name in ("weight", "pos_weight") and noted.kind == "loss" and is_readable(value):
             if value.numel() <= MAX_LIST:
                 options[name] = value.detach().flatten().tolist()
@@ -55,6 +57,15 @@ def options_of(noted: Noted, arguments: dict[str, Any]) -> dict[str, Any]:
         if isinstance(value, Tensor) and name.endswith("mask"):
             options[name] = "given"
     return options
+
+
+def _columns(index: tuple[Any, ...]) -> dict[str, int]:
+    """How many columns of all rows an index such as `[:, places]` takes; nothing of any other."""
+    if len(index) != 2 or index[0] != slice(None) or not isinstance(index[1], Tensor):
+        return {}
+    places = index[1]
+    whole = places.ndim == 1 and not places.is_floating_point() and places.dtype != torch.bool
+    return {"columns": len(places)} if whole else {}
 
 
 def content_of(noted: Noted, arguments: dict[str, Any]) -> dict[str, Any]:

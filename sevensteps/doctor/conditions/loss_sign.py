@@ -24,6 +24,7 @@ from __future__ import annotations
 
 from sevensteps.doctor.answer_signs import driven_away, led_away, turned_round
 from sevensteps.doctor.case import Case
+from sevensteps.doctor.descended_judge import descended_judge
 from sevensteps.doctor.failures import runs_away
 from sevensteps.doctor.finding import Finding, Measure, Remedy
 from sevensteps.doctor.likelihood_signs import likelihood_sign
@@ -74,6 +75,7 @@ def examine(case: Case) -> Finding | None:
         or _unbounded(case)
         or pair_sign(case)
         or against_score(case)
+        or descended_judge(case)
     )
 
 

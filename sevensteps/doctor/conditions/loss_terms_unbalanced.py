@@ -4,7 +4,8 @@ Of two heads on one body, the body then follows one alone, and the other has onl
 to it; or a head has the weight 0; or a penalty or divergence is all that there is to make small; or
 what is to hold at a start or a border never does. Measured: in full looks, the length of each
 term's gradient at the place where their ways meet, and its weight; whether the loss of the drowned
-term has moved; and what part of the fall of the loss was the error's. Source: Chen et al. 2018,
+term has moved; of a policy whether its bonus
+for entropy is worth more than actions differ by; and what part of the fall of the loss was the error's. Source: Chen et al. 2018,
 GradNorm; Wang, Teng, Perdikaris 2021, Understanding and mitigating gradient flow pathologies.
 
 Remedies: standardise the targets of the larger term, or weigh the terms so that their gradients are
@@ -23,6 +24,7 @@ from itertools import permutations
 from sevensteps.doctor.case import Case
 from sevensteps.doctor.drowned_head import LARGER, STILL, drowned_head, purpose_in_loss
 from sevensteps.doctor.drowned_policy import drowned_policy
+from sevensteps.doctor.entropy_bonus import entropy_bonus
 from sevensteps.doctor.finding import Finding, Measure, Remedy
 from sevensteps.doctor.loss_purpose import purpose_of
 from sevensteps.doctor.measures import median, significant
@@ -71,6 +73,7 @@ def examine(case: Case) -> Finding | None:
             or _without_weight(measured)
             or _drowned_pass(case, [one for _, one in measured])
             or drowned_policy(case, measured)
+            or entropy_bonus(case)
         )
         if finding is not None:
             return finding

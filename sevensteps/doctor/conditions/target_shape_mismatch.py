@@ -2,7 +2,7 @@
 
 Every output is then compared with every target. Measured: the shapes that the loss function was
 called with, or those of a difference or product in a loss written by hand; where no call was seen,
-the two shapes and the gradient. [B, 1]
+the two shapes and the gradient; an index that takes the columns of all samples for each. [B, 1]
 against [B] becomes [B, B]: every output is compared with every target, and the best constant answer
 wins. Cross-entropy over one output is 0 at once. Source: PyTorch, broadcasting semantics.
 
@@ -12,11 +12,15 @@ binary cross-entropy. Silent on: shapes that differ but are compared row by row.
 
 from __future__ import annotations
 
+import math
+
 import torch
 
 from sevensteps.doctor.case import Case
 from sevensteps.doctor.finding import Finding, Measure, Remedy
 from sevensteps.doctor.loss_from_calls import grows
+from sevensteps.doctor.output_path import output_paths
+from sevensteps.observe.call import ELEMENTWISE_LOSSES
 
 STEP = "loss"
 EXPLAINS = (
@@ -36,10 +40,13 @@ EXPLAINS = (
     "does_not_learn",
     "overfitting",
 )
+INDEXED = ("Index", "IndexSelect")
+# of which each number is one of several that are chosen among
+CHOICES = {"LogSoftmax", "Softmax", "Logsumexp", "Diag", "Diagonal"}
 
 
 def examine(case: Case) -> Finding | None:
-    return _in_a_call(case) or _by_hand(case) or _in_the_output(case)
+    return _in_a_call(case) or _by_hand(case) or _in_columns(case) or _in_the_output(case)
 
 
 def _in_a_call(case: Case) -> Finding | None:
@@ -93,6 +100,53 @@ def _by_hand(case: Case) -> Finding | None:
                 0.95,
             )
     return None
+
+
+def _in_columns(case: Case) -> Finding | None:
+    """`values[:, action]`, which takes for each row the columns of all rows, [B, B], where each was
+    to have its own. A choice among all, as a softmax makes it, is meant.
+    """
+    for look in case.looks[:8]:
+        for call in look.calls:
+            shape, batch = call.shapes.get("input", ()), look.batch
+            if call.network is not None or len(shape) != 2 or not shape[1] < shape[0] == batch:
+                continue
+            selected = call.name == "index_select" and call.dim == 1
+            count = math.prod(call.shapes["index"]) if selected else call.options.get("columns")
+            if count == batch and _compares_columns(case):
+                return _finding(
+                    f"The index in {call.where} takes of {list(shape)} the columns of all "
+                    f"{batch} samples for every row: [{batch}, {batch}] numbers, of which only the "
+                    "diagonal is a sample's own. Each answer is compared with what belongs to "
+                    "other samples, and the mean of these is what is learned.",
+                    [
+                        Measure(
+                            "numbers that are taken, per sample",
+                            batch,
+                            1,
+                            call.where,
+                        )
+                    ],
+                    "take one number of each row: values.gather(1, action[:, None]).squeeze(1), or "
+                    "values[torch.arange(len(action)), action]",
+                    0.92,
+                )
+    return None
+
+
+def _compares_columns(case: Case) -> bool:
+    """Whether what an index took goes on number by number: no softmax chooses among it."""
+    chosen = False
+    for path in output_paths(case):
+        names = (*path.names, *(operation.name for operation in path.term.weighting))
+        at = next((i for i, name in enumerate(names) if name in INDEXED), None)
+        if at is None:
+            continue
+        whole = path.call is not None and path.call.name not in ELEMENTWISE_LOSSES
+        if CHOICES & {*names[at:]} or whole:
+            return False
+        chosen = True
+    return chosen
 
 
 def _in_the_output(case: Case) -> Finding | None:

@@ -55,3 +55,30 @@ def test_shapes_that_compare_a_sample_with_its_own_target(
     compute: Callable[[Tensor], Tensor],
 ) -> None:
     assert "target_shape_mismatch" not in conditions(compute)
+
+
+@pytest.mark.parametrize(
+    "columns",
+    [
+        lambda q: ((q[:, ACTIONS[:, 0]] - VALUES) ** 2).mean(),
+        lambda q: F.mse_loss(q.index_select(1, ACTIONS[:, 0]), VALUES.expand(16, 16)),
+        lambda q: -(q.log_softmax(1)[:, ACTIONS[:, 0]] * VALUES).mean(),
+    ],
+    ids=["an error by hand", "an error by a function", "a policy"],
+)
+def test_columns_of_all_rows_in_place_of_one_of_each(columns: Callable[[Tensor], Tensor]) -> None:
+    said = conditions(columns)
+    assert "takes of [16, 2] the columns of all 16 samples" in said["target_shape_mismatch"]
+
+
+@pytest.mark.parametrize(
+    "columns",
+    [
+        lambda q: ((q[torch.arange(16), ACTIONS[:, 0]] - VALUES) ** 2).mean(),
+        lambda q: (q[:, torch.tensor([1, 0])] - VALUES[:, None]).square().mean(),
+        lambda q: F.cross_entropy(q[:, ACTIONS[:, 0]], torch.arange(16)),
+    ],
+    ids=["one of each row", "columns in another order", "a choice among all"],
+)
+def test_an_index_that_is_meant_so(columns: Callable[[Tensor], Tensor]) -> None:
+    assert "target_shape_mismatch" not in conditions(columns)

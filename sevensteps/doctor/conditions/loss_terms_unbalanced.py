@@ -4,9 +4,9 @@ Of two heads on one body, the body then follows one alone, and the other has onl
 to it; or a head has the weight 0; or a penalty or divergence is all that there is to make small; or
 what is to hold at a start or a border never does. Measured: in full looks, the length of each
 term's gradient at the place where their ways meet, and its weight; whether the loss of the drowned
-term has moved; of a policy whether its bonus
-for entropy is worth more than actions differ by; and what part of the fall of the loss was the error's. Source: Chen et al. 2018,
-GradNorm; Wang, Teng, Perdikaris 2021, Understanding and mitigating gradient flow pathologies.
+term has moved; of a policy, whether its bonus for entropy is worth more than actions differ by; and
+what part of the fall of the loss was the error's. Source: Chen et al. 2018, GradNorm; Wang, Teng,
+Perdikaris 2021, Understanding and mitigating gradient flow pathologies.
 
 Remedies: standardise the targets of the larger term, or weigh the terms so that their gradients are
 alike. Silent on: terms of the same forward pass without a head of their own; penalties and

@@ -1,9 +1,9 @@
 """no_nonlinearity: with no activation between them, linear layers add up to one linear layer.
 
 Depth then adds nothing but cost. Measured: the layers, of which all are linear, convolutions, batch
-norms or averages, or matrices that are no layers; and by asking: a network whose output at the middle of two inputs is the middle
-of its outputs is linear, whatever activations it calls and does not use. Closed form:
-W₂(W₁x) = (W₂W₁)x.
+norms or averages, or matrices that are no layers; and by asking: a network whose output at the
+middle of two inputs is the middle of its outputs is linear, whatever activations it calls and does
+not use. Closed form: W₂(W₁x) = (W₂W₁)x.
 
 Remedies: an activation after each hidden layer, as in `mlp(30)`. Silent on: a layer narrower
 than input and output (of classes, than half of them), which is a bottleneck on purpose, as in a

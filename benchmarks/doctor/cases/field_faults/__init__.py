@@ -121,8 +121,14 @@ OPEN = (
 )
 KEPT_BACK: tuple[str, ...] = (
     "face_albums",
+    "lift_control",
+    "molecules",
+    "recipes",
+    "river_gauges",
     "satellite_fields",
+    "shop_search",
     "song_melodies",
+    "street_signs",
     "warehouse_robots",
     "weather_stations",
 )

@@ -9,13 +9,12 @@ PACKAGING := pyproject.toml constraints.txt  # what an installation depends on
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help run test test-long test-both test-docs test-machines test-ray test-integrations test-notebook test-page test-browser gallery chromium examples-quick lint types docs check check-all hooks fuzz examples bench bench-limits bench-doctor bench-rate clean
+.PHONY: help run test test-long test-docs test-machines test-ray test-integrations test-notebook test-page test-browser gallery chromium examples-quick lint types docs check check-all hooks fuzz examples bench bench-limits bench-doctor bench-rate clean
 
 help:
 	@echo 'make run           train a digit classifier in seven steps (about a minute the first time, to install)'
 	@echo 'make test          run the tests'
 	@echo 'make test-long     run those that take seconds each, which `make test` leaves out'
-	@echo 'make test-both     run both at once'
 	@echo 'make test-docs     run every command and example of the pages that `make test` leaves out'
 	@echo 'make test-machines the numerical tests as other machines run them: older vector units, one thread, busy cores'
 	@echo 'make test-ray      run the tests of races on Ray, in an environment of its own'
@@ -48,10 +47,6 @@ test: .venv/.dev
 
 test-long: .venv/.dev
 	@$(BIN)/pytest -n 2 --dist worksteal -m 'long and not slow'
-
-# Files are read once, and the machine code that one test compiled is there for the next.
-test-both: .venv/.dev
-	@$(BIN)/pytest -n 2 --dist worksteal -m 'not slow'
 
 test-docs: .venv/.dev
 	@OMP_NUM_THREADS=1 $(BIN)/pytest -n 2 --dist worksteal -m slow tests/test_docs.py tests/test_docs_commands.py

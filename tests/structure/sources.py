@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import functools
+import gc
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -14,10 +15,15 @@ PACKAGE = ROOT / "sevensteps"
 @functools.cache
 def sources(package: Path = PACKAGE) -> tuple[tuple[Path, ast.Module], ...]:
     """Every Python file below `package`, parsed once for all tests."""
-    return tuple(
-        (path, ast.parse(path.read_text(encoding="utf-8"), filename=str(path)))
-        for path in sorted(package.rglob("*.py"))
-    )
+    gc.disable()  # looking for garbage among all the nodes takes longer than making them
+    try:
+        return tuple(
+            (path, ast.parse(path.read_text(encoding="utf-8"), filename=str(path)))
+            for path in sorted(package.rglob("*.py"))
+        )
+    finally:
+        gc.freeze()
+        gc.enable()
 
 
 def module_name(path: Path, package: Path = PACKAGE) -> str:

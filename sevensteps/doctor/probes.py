@@ -9,16 +9,19 @@ of users and items (Rendle 2010). What none of them finds may still be there.
 
 from __future__ import annotations
 
+import itertools
 import math
+from typing import Any
 
 import torch
 import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor
 
+from sevensteps.doctor.asking import only_tensor
 from sevensteps.doctor.case import Case
 from sevensteps.doctor.kind_of_task import class_indices
-from sevensteps.observe.structure import spread_indices
+from sevensteps.observe.structure import spread_indices, tensors_of
 
 ROWS, LEAST = 900, 200  # samples
 JUDGED = 600  # of the validation data
@@ -42,20 +45,70 @@ def strongest_relation(case: Case) -> float | None:
 
 def _strongest_relation(case: Case) -> float | None:
     pair = case.train if case.train is not None else case.sample
+    pair = case.part("train") or case.examples if pair is None else pair
     if pair is None or case.task not in ("binary", "multiclass", "regression"):
         return None
-    x, y = pair[0].detach().cpu(), pair[1].detach().cpu()
-    looked_up = not x.is_floating_point() and x.ndim == 2 and 2 <= x.shape[1] <= 4
-    rows = _rows(case, y, ROWS)
-    few, target = x[rows], _numbers(case, y[rows])
-    if len(few) < LEAST or target is None or not bool(few.double().isfinite().all()):
+    inputs, y = _comparable_inputs(pair[0]), only_tensor(pair[1])
+    if inputs is None or y is None or any(len(x) != len(y) for x in inputs):
         return None
-    relation = [_relation(_by_bells(table, target), target) for table in _tables(few)]
-    if looked_up:
+    y = y.detach().cpu()
+    rows = _rows(case, y, ROWS)
+    few, target = [x[rows] for x in inputs], _numbers(case, y[rows])
+    finite = all(bool(x.double().isfinite().all()) for x in few)
+    if len(rows) < LEAST or target is None or not finite:
+        return None
+    tables = _tables(few[0]) if len(few) == 1 else _tables_of_several(few)
+    relation = [_relation(_by_bells(table, target), target) for table in tables]
+    if (numbers := _looked_up(inputs)) is not None:
         rows = _rows(case, y, PAIRS)
         if (target := _numbers(case, y[rows])) is not None:
-            relation.append(_relation(_by_factors(x[rows], target), target))
+            relation.append(_relation(_by_factors(numbers[rows], target), target))
     return max(relation) if relation else None
+
+
+def _comparable_inputs(inputs: Any) -> list[Tensor] | None:
+    """The inputs of a network that these probes know how to read: one tensor; one beside lengths,
+    masks and other single numbers; two of one shape; numbers that are looked up. None for others,
+    of which a relation between several may be all there is.
+    """
+    tensors = [t.detach().cpu() for t in tensors_of(inputs).values()]
+    if len(tensors) == 1:
+        return tensors
+    if not tensors or any(not t.ndim or len(t) != len(tensors[0]) for t in tensors):
+        return None
+    tensors = [t.long() if t.dtype == torch.bool else t for t in tensors]
+    large = [t for t in tensors if t[0].numel() > 1 and not _is_mask(t)]
+    pair = len(large) == 2 and large[0].shape == large[1].shape
+    return tensors if len(large) < 2 or pair else None
+
+
+def _is_mask(x: Tensor) -> bool:
+    return bool(((x == 0) | (x == 1)).all())
+
+
+def _looked_up(inputs: list[Tensor]) -> Tensor | None:
+    """Two to four integers a sample [N, C], in one tensor or in several; None for other inputs."""
+    if any(x.is_floating_point() or x.ndim > 2 for x in inputs):
+        return None
+    numbers = torch.cat([x.reshape(len(x), -1) for x in inputs], 1)
+    return numbers if inputs[0].ndim + len(inputs) > 2 and 2 <= numbers.shape[1] <= 4 else None
+
+
+def _tables_of_several(inputs: list[Tensor]) -> list[Float[Tensor, "N D"]]:
+    """The tables of each of several inputs, of all of them side by side, and of how two of one
+    shape differ.
+    """
+    each = [_tables(x if x.is_floating_point() or x.ndim > 1 else x[:, None]) for x in inputs]
+    tables = [table for own in each for table in own if table.numel()]
+    together = torch.cat([own[0] for own in each if own], 1) if any(each) else None
+    if together is not None and together.numel() and together.shape[1] <= COLUMNS:
+        tables.append(together)
+    for one, other in itertools.combinations(inputs, 2):
+        if one.shape == other.shape and one[0].numel() <= COLUMNS:
+            a, b = (x.reshape(len(x), -1).double() for x in (one, other))
+            alike = (a == b).double() if not one.is_floating_point() else (a - b).abs()
+            tables += [_standardised(alike), _standardised(alike.mean(1, keepdim=True))]
+    return [table for table in tables if table.numel()]
 
 
 def relation_across(case: Case) -> tuple[float, float] | None:

@@ -24,6 +24,58 @@ def relation(x: Tensor, y: Tensor, task: str) -> float | None:
     return strongest_relation(case)
 
 
+def relation_of_several(inputs: tuple[Tensor, ...], y: Tensor, task: str) -> float | None:
+    case = Case(Observation(network_facts(nn.Identity())), None)
+    case.data = {"train": (inputs, y)}
+    vars(case).update(task=task)
+    return strongest_relation(case)
+
+
+def words_and_lengths(draw: torch.Generator) -> tuple[tuple[Tensor, ...], Tensor, str]:
+    words, lengths = (
+        torch.randint(1, 9, (500, 12), generator=draw),
+        torch.randint(6, 13, (500,), generator=draw),
+    )
+    words[torch.arange(12) >= lengths[:, None]] = 0
+    return (words, lengths), ((words == 3).sum(1) > 0).long(), "binary"
+
+
+def same_or_not(draw: torch.Generator) -> tuple[tuple[Tensor, ...], Tensor, str]:
+    kinds, y = (
+        torch.randn(6, 1, 5, 5, generator=draw),
+        torch.randint(2, (600,), generator=draw),
+    )
+    one = torch.randint(6, (600,), generator=draw)
+    other = torch.where(y == 1, one, (one + torch.randint(1, 6, (600,), generator=draw)) % 6)
+    noise = 0.3 * torch.randn(2, 600, 1, 5, 5, generator=draw)
+    return (kinds[one] + noise[0], kinds[other] + noise[1]), y, "binary"
+
+
+def users_beside_items(draw: torch.Generator) -> tuple[tuple[Tensor, ...], Tensor, str]:
+    pairs, y, task = users_and_items(draw)
+    return tuple(pairs.unbind(1)), y, task
+
+
+@pytest.mark.parametrize("data", [words_and_lengths, same_or_not, users_beside_items])
+def test_several_inputs_are_asked_together(
+    data: Callable[[torch.Generator], tuple[tuple[Tensor, ...], Tensor, str]],
+) -> None:
+    inputs, y, task = data(torch.Generator().manual_seed(0))
+    follows = relation_of_several(inputs, y, task)
+    assert follows is not None
+    assert follows > 2 * TELLS
+    shuffled = y[torch.randperm(len(y), generator=torch.Generator().manual_seed(9))]
+    apart = relation_of_several(inputs, shuffled, task)
+    assert apart is not None
+    assert apart < TELLS
+
+
+def test_two_inputs_of_other_shapes_are_not_asked() -> None:
+    draw = torch.Generator().manual_seed(0)
+    inputs = torch.randn(400, 3, generator=draw), torch.randn(400, 5, generator=draw)
+    assert relation_of_several(inputs, torch.arange(400) % 2, "binary") is None
+
+
 def word_anywhere(draw: torch.Generator) -> Data:
     letters = torch.randint(4, (700, 24), generator=draw)
     y = torch.randint(2, (700,), generator=draw)

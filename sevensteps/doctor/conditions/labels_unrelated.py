@@ -6,12 +6,12 @@ agree more often than chance. Judged against the spread of that agreement for sh
 only where neither the network nor a simple model does better than guessing, and a linear model
 explains no more of all targets than chance has it. Of rare classes all samples are compared, not
 their share. Nor where one of several small models tells more than chance does, as of a pattern that
-may stand anywhere in a signal or a text; of words, and of numbers that are looked up, these alone
-are asked. Without a score the network's answers have to be at chance in another measure. Source:
-Zhang et al. 2017, Understanding deep learning requires rethinking generalization. And exactly,
-where the training data are known: rows that were fed with another target than these data have for
-them. Of losses over rows: whether output and target were laid out in the same order. Of masks:
-whether each is most like its picture where it lies on it.
+may stand anywhere in a signal or a text; of words, of numbers that are looked up, and of several
+inputs, these alone are asked. Without a score the network's answers have to be at chance in another
+measure. Source: Zhang et al. 2017, Understanding deep learning requires rethinking generalization.
+And exactly, where the training data are known: rows that were fed with another target than these
+data have for them. Of losses over rows: whether output and target were laid out in the same order.
+Of masks: whether each is most like its picture where it lies on it.
 
 Remedies: check that inputs and targets are read, sorted and split together. Silent on: small
 data, or few samples but for one class; a network or a simple model that beats guessing by a tenth
@@ -25,7 +25,6 @@ import statistics
 
 import torch
 import torch.nn.functional as F
-from scipy.special import betaincc, chdtrc, ndtr
 from torch import Tensor
 
 from sevensteps.doctor.case import Case, Pair, targets_of
@@ -215,7 +214,7 @@ def _unrelated(case: Case) -> Finding | None:
         said = f"{reached:.3g}, where guessing reaches {chance:.3g}"
         of = "validation, else training"
         measures = [Measure("score", significant(reached), f"above {chance:.3g}", of)]
-    if case.sample is not None and not case.sample[0].is_floating_point():
+    if case.sample is None or not case.sample[0].is_floating_point():
         return _without_relation(case, said, measures)
     table = standardized_table(case, ROWS_COMPARED, _with_rare_ones(case))
     if table is None or len(table[0]) < SAMPLES:
@@ -266,18 +265,25 @@ def _unrelated(case: Case) -> Finding | None:
 
 
 def _without_relation(case: Case, scores: str, measures: list[Measure]) -> Finding | None:
-    """Words, or numbers that are looked up, by which none of several small models tells targets."""
+    """Words, numbers that are looked up, or several inputs, by which none of several small models
+    tells targets.
+    """
     relation = strongest_relation(case)
     if relation is None or relation > TELLS:
         return None
+    kinds = (
+        "of each input alone, of all side by side, and of how those of one shape differ"
+        if case.sample is None
+        else "of words by their number, by their place and in their neighbourhood, and of the "
+        "products of their vectors"
+    )
     return Finding(
         "labels_unrelated",
         STEP,
         "warning",
         0.6,
         f"What the network has learned does not carry over ({scores}), and small models of several "
-        "kinds, of words by their number, by their place and in their neighbourhood, and of the "
-        "products of their vectors, tell no more of the targets on samples that they were not "
+        f"kinds, {kinds}, tell no more of the targets on samples that they were not "
         f"fitted to than chance does ({relation:.1f} standard deviations). Inputs and targets were "
         "probably shuffled, sorted or joined apart from each other.",
         [
@@ -335,6 +341,8 @@ def _together(agreement: float, chance: float) -> float:
     """The probability, without any relation, of such an agreement of neighbours and of a linear
     relation of probability `chance` (Fisher 1925), or of the latter alone.
     """
+    from scipy.special import chdtrc, ndtr
+
     both = [max(float(ndtr(-agreement)), 1e-300), max(chance, 1e-300)]
     return min(chance, float(chdtrc(4, -2 * sum(map(math.log, both)))))
 
@@ -346,6 +354,8 @@ def _linear_relation(case: Case) -> float | None:
     Of F columns and N samples R² is then beta distributed, with F/2 and (N - F - 1)/2. None for
     more columns than a quarter of the samples.
     """
+    from scipy.special import betaincc
+
     table = standardized_table(case, ROWS, case.train)
     if table is None or case.task not in ("binary", "multiclass", "regression"):
         return None

@@ -51,6 +51,7 @@ def misread(case: Case) -> Misread | None:
             calls = list(_same_calls(case, path.call))
             reading = (
                 _logarithms(path.call, calls)
+                or _log_likelihoods(case, path, calls)
                 or _shares(path.call, calls)
                 or _rates(path, path.call, calls)
             )
@@ -110,6 +111,39 @@ def _logarithms(call: Call, calls: list[Call]) -> Misread | None:
             ),
         ),
         f"hand output.log_softmax(dim) to {function}",
+    )
+
+
+def _log_likelihoods(case: Case, path: OutputPath, calls: list[Call]) -> Misread | None:
+    """Numbers above 0 for `nll_loss`, whose pairs of answer and target are not known otherwise: a
+    few rows of all answers, as nodes of a graph.
+    """
+    call, given = path.call, _range(calls, "input")
+    if call is None or call.name != "nll_loss" or given is None or given[1] <= NEAR_ZERO:
+        return None
+    if case.identified_loss is not None or (path.term.factor or 1.0) < 0:
+        return None
+    if case.skill is not None and case.skill >= SKILLED:
+        return None  # the chance of the right class is largest for right answers, too
+    shares = given[0] >= 0 and given[1] <= 1
+    return Misread(
+        0.9,
+        f"{_place(call)} takes logarithms of chances, none of which is above 0, and was handed "
+        + (
+            "chances between 0 and 1: the loss lies between -1 and 0, and the gradient does not "
+            "grow for answers that are badly wrong."
+            if shares
+            else "raw outputs: it falls for ever, just by making one output larger."
+        ),
+        (
+            Measure(
+                "largest number handed to the loss",
+                significant(given[1], 3),
+                "0 or less, a logarithm",
+                "the call",
+            ),
+        ),
+        "end in log_softmax, or hand logits to cross_entropy",
     )
 
 

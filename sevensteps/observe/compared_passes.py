@@ -6,7 +6,7 @@ By the gradients that come back to each pass's output. Everything here only read
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -96,6 +96,22 @@ def halves(one: OnePass) -> list[OnePass]:
     return [
         OnePass(one.inputs[rows], one.output[rows], one.gradient[rows], False)
         for rows in (slice(0, half), slice(half, None))
+    ]
+
+
+def two_sides(
+    inputs: Mapping[str, Tensor], outputs: Mapping[str, Tensor], gradients: Mapping[str, Tensor]
+) -> list[OnePass]:
+    """One pass as two, where a network takes two inputs and gives an output for each, in their
+    order: pairs that it was handed side by side; else nothing.
+    """
+    if len(inputs) != 2 or len(outputs) != 2 or not outputs.keys() <= gradients.keys():
+        return []
+    pairs = zip(inputs.values(), outputs.items(), strict=True)
+    return [
+        OnePass(x.detach(), output, gradients[path], x.requires_grad)
+        for x, (path, output) in pairs
+        if len(x) == len(output)
     ]
 
 

@@ -20,6 +20,7 @@ from sevensteps.observe.compared_passes import (
     halves,
     pair_distances,
     pulls_alike,
+    two_sides,
 )
 from sevensteps.observe.later import NO_COPIES, FlatCopies
 from sevensteps.observe.look import Look
@@ -334,7 +335,18 @@ class LayerRecorder(StepRecorder):
 
 
 def _compare(measured: Sequence[ForwardPass], look: Look) -> None:
-    """What the passes say about each other, where each has one tensor as input and as output."""
+    """What the passes say about each other, where each has one tensor as input and as output, or
+    both sides of a single one.
+    """
+    if len(measured) == 1 and not isinstance(measured[0].output, Tensor):
+        only = measured[0]
+        inputs = tensors_of((only.args, only.kwargs))
+        if any(x.numel() > MAX_COMPARED for x in inputs.values()):
+            return
+        look.pairs = pair_distances(
+            two_sides(inputs, tensors_of(only.output), only.network_gradients)
+        )
+        return
     passes = []
     for one in measured[: MAX_PASSES + 1]:
         x, output = first_tensor((one.args, one.kwargs)), one.output

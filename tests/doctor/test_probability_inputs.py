@@ -175,6 +175,37 @@ HEALTHY = {
 }
 
 
+@pytest.mark.parametrize(("end", "named"), [(softmax, True), (plain, True), (log_softmax, False)])
+def test_a_few_answers_of_all_the_nodes_of_a_graph(end: End, named: bool) -> None:
+    """Which of the answers are compared is not known: the call itself says what it was handed."""
+    x = torch.randn(200, 6)
+    near = (torch.cdist(x, x) < 2.5).float()
+    near = near / near.sum(1, keepdim=True)
+    y, some = (near @ x)[:, :3].argmax(1), torch.randperm(200)[:60]
+    inner, outer = nn.Linear(6, 16), nn.Linear(16, 3)
+
+    class Graph(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.inner, self.outer = inner, outer
+
+        def forward(self, x: Tensor, near: Tensor) -> Tensor:
+            return end(near @ self.outer(torch.relu(near @ self.inner(x))))
+
+    model = Graph()
+    optimizer = torch.optim.Adam(model.parameters(), lr=1e-2)
+    with ss.watch(model, optimizer) as watch:
+        for _ in range(80):
+            loss = F.nll_loss(model(x, near)[some], y[some])
+            optimizer.zero_grad()
+            loss.backward()
+            optimizer.step()
+            watch.step(loss, target=y[some])
+    findings = watch.diagnose().findings
+    first = next((f.condition for f in findings if f.severity != "info"), None)
+    assert first == ("output_loss_mismatch" if named else None)
+
+
 @pytest.mark.parametrize("name", FAULTS)
 @pytest.mark.sampled(4)
 def test_what_the_loss_does_not_take_is_named(name: str) -> None:

@@ -4,7 +4,13 @@ from __future__ import annotations
 
 import torch
 
-from sevensteps.observe.compared_passes import OnePass, halves, pair_distances, pulls_alike
+from sevensteps.observe.compared_passes import (
+    OnePass,
+    halves,
+    pair_distances,
+    pulls_alike,
+    two_sides,
+)
 
 X = torch.tensor([[0.0, 0.0], [0.0, 0.0], [0.0, 0.0], [0.0, 0.0], [0.0, 0.0]])
 NEAR = X + torch.tensor([1.0, 0.0])
@@ -53,6 +59,17 @@ def test_halves_of_one_pass_that_are_pulled_against_each_other() -> None:
     assert torch.equal(first.inputs, X)
     assert torch.equal(second.inputs, NEAR)
     assert halves(one(both, torch.zeros(10, 2), torch.cat([pull, pull]))) == []
+
+
+def test_two_inputs_side_by_side() -> None:
+    code, pull = torch.zeros(5, 2), torch.randn(5, 2)
+    inputs, outputs = {"0": X, "1": NEAR}, {"[0]": code, "[1]": code + 1}
+    _, second = two_sides(inputs, outputs, {"[0]": pull, "[1]": -pull})
+    assert torch.equal(second.inputs, NEAR)
+    assert torch.equal(second.output, code + 1)
+    assert torch.equal(second.gradient, -pull)
+    assert two_sides(inputs, outputs, {"[0]": pull}) == []
+    assert two_sides({"0": X}, outputs, {"[0]": pull, "[1]": -pull}) == []
 
 
 def test_columns_are_compared_one_by_one() -> None:

@@ -37,6 +37,7 @@ from sevensteps.doctor.measures import (
     step_with_rate,
 )
 from sevensteps.doctor.pair_signs import pair_sign
+from sevensteps.doctor.probability_inputs import misread
 from sevensteps.doctor.score_signs import against_score
 from sevensteps.observe.look import Look
 
@@ -83,7 +84,7 @@ def _unbounded(case: Case) -> Finding | None:
     """A loss that falls below every bound, the faster the longer: an error has none, but one with a
     minus has.
     """
-    if is_maximized(case) or (sign := runs_away(case)) is None:
+    if is_maximized(case) or (sign := runs_away(case)) is None or misread(case) is not None:
         return None
     return Finding(
         "loss_sign",

@@ -159,6 +159,7 @@ def training_report(
         if valid is None and loaders.valid is not None:
             valid, why = read_samples(loaders.valid, loaders.parts)
             unread += [("valid", why)] if why else []
+    watcher.observation.notes["script"] = True
     case = case_of(watcher, train, valid)
     case.not_judged += unread
     case.sample_limit = sample_limit_of(watcher.sample_seconds, watcher.sample_numbers)

@@ -24,6 +24,7 @@ from sevensteps.doctor.measures import (
 from sevensteps.doctor.other_scores import (
     SCORE,
     ChanceComparison,
+    accuracy_of_evaluations,
     heads,
     mean_of_density,
     places_in_batch,
@@ -77,6 +78,7 @@ def compare_with_chance(case: Case) -> list[ChanceComparison]:
         retrieval(case),
         places_in_batch(case),
         reported_score(case),
+        accuracy_of_evaluations(case),
     )
     known = [comparison for comparison in others if comparison is not None]
     if not known and (unrelated := _unrelated_answers(case)) is not None:

@@ -220,8 +220,11 @@ class Diagnosis(Examination):
             )
         known = judgement.verdict != "unknown" or self.case.recipe is not None
         unsure = (
-            "Whether it answers better than chance could not be told: watch.step(loss, score=…) "
-            "would say. "
+            "Whether it answers better than chance could not be told by its loss: go by the "
+            "script's own score. "
+            if observation.notes.get("script")
+            else "Whether it answers better than chance could not be told: watch.step(loss, "
+            "score=…) would say. "
         )
         return f"Nothing is wrong that can be seen here. {'' if known else unsure}{basis}"
 

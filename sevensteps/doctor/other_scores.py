@@ -22,6 +22,7 @@ from sevensteps.observe.call import LossTerm
 from sevensteps.observe.look import Look
 from sevensteps.observe.structure import tensors_of
 
+MIN_EVALUATIONS = 3  # that show a network at chance
 SCORE = 0.05  # of the way from an ignorant answer to a perfect one
 ERRORS = 3.0  # standard errors of a share beyond which it is no luck
 MIN_SAMPLES = 20  # fewer say nothing about chance
@@ -286,6 +287,23 @@ def _neighbours_agree(points: Tensor, classes: Tensor) -> float:
     )
     votes = classes.cpu()[nearest_samples(points, NEIGHBOURS)].mode(1).values
     return float((votes == classes.cpu()).double().mean())
+
+
+def accuracy_of_evaluations(case: Case) -> ChanceComparison | None:
+    """The share of right answers in a script's own evaluations; None where it is no better than an
+    ignorant one's in the last and was once, or was asked for too seldom.
+    """
+    least, notes = case.baseline_score, case.observation.notes
+    scores = [s for _, _, s in case.observation.evaluations if s is not None and math.isfinite(s)]
+    if not notes.get("script") or least is None or not scores:
+        return None
+    if case.task not in ("binary", "multiclass"):
+        return None
+    enough = least + SCORE * (1 - least)
+    better = scores[-1] > enough
+    if not better and (len(scores) < MIN_EVALUATIONS or max(scores) > enough):
+        return None
+    return ChanceComparison("accuracy", scores[-1], least, "the script's own evaluation", better)
 
 
 def reported_score(case: Case, any_loss: bool = False) -> ChanceComparison | None:

@@ -155,8 +155,12 @@ def _remark(case: Case) -> Finding:
         "info",
         0.5,
         "The loss is the log-probability of actions times a weight, without a minus: that makes "
-        "actions of a large weight rarer. Right for costs, it is wrong for rewards and advantages; "
-        "with watch.step(loss, score=reward) the doctor can tell which.",
+        "actions of a large weight rarer. Right for costs, it is wrong for rewards and advantages"
+        + (
+            "."
+            if case.observation.notes.get("script")
+            else "; with watch.step(loss, score=reward) the doctor can tell which."
+        ),
         [
             Measure(
                 "sign of the log-probability in the loss", 1, "-1 for rewards", "PyTorch's graph"

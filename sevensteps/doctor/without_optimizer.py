@@ -19,9 +19,9 @@ MOST_PLAIN = 0.2  # of all weights, that are tensors and no parameters
 def left_out(case: Case, total: int) -> Finding | None:
     """A network without an optimizer beside two optimizers that have the same parameters."""
     left = case.observation.notes.get("left_out")
-    if left is None:
+    if left is None or left[3] == 1:
         return None
-    name, kind, count = left
+    name, kind, count, _ = left
     network = case.facts.network
     return not_updated_finding(
         case,
@@ -29,13 +29,32 @@ def left_out(case: Case, total: int) -> Finding | None:
         count / (count + total),
         0.98,
         f"Two optimizers hold the same parameters, those of {network}, and none holds those of "
-        f"{name}{f' ({kind})' if kind != name else ''}: its {count:,} parameters get gradients and "
+        f"{_named(name, kind)}: its {count:,} parameters get gradients and "
         f"are never moved, and each step of either optimizer moves {network}, also by what was to "
         f"train {name}.",
         "a gradient, and no optimizer",
         f"build one of the two from {name}.parameters()",
         by_optimizer=False,
     )
+
+
+def beside_unreached(case: Case) -> tuple[str, str] | None:
+    """(a sentence, advice) on a network without an optimizer beside an optimizer whose parameters
+    no backward pass reaches; None where there is none.
+    """
+    left = case.observation.notes.get("left_out")
+    if left is None:
+        return None
+    name, kind, count, _ = left
+    return (
+        f"The gradients go to {_named(name, kind)}, whose {count:,} parameters no optimizer holds: "
+        "they are never moved.",
+        f"build the optimizer from {name}.parameters()",
+    )
+
+
+def _named(name: str, kind: str) -> str:
+    return f"{name} ({kind})" if kind != name else name
 
 
 def unregistered(case: Case, total: int, accounts: list[StepAccount]) -> Finding | None:

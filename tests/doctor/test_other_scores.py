@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 import sevensteps as ss
 from sevensteps.doctor.diagnosis import Diagnosis
+from sevensteps.doctor.other_scores import accuracy_of_evaluations
 
 pytestmark = pytest.mark.draws
 STEPS = 200
@@ -195,3 +196,29 @@ def test_codes_that_do_not_find_their_partner_in_the_batch_are_at_chance(belong:
             watch.step(loss)
     found = [f for f in watch.diagnose().findings if f.severity != "info"]
     assert [f.condition for f in found] == ([] if belong else ["does_not_learn"])
+
+
+@pytest.mark.parametrize(
+    ("scores", "verdict"),
+    [([0.3, 0.6, 0.9], "learns"), ([0.5, 0.48, 0.51], "chance"), ([0.9, 0.7, 0.5], "unknown")],
+)
+def test_a_script_s_own_evaluations(scores: list[float], verdict: str) -> None:
+    """Where neither loss nor answers can be asked for: a few rows of all answers are compared."""
+    x, y, some = torch.randn(90, 4), torch.arange(90) % 2, torch.randperm(90)[:40]
+    model = nn.Linear(4, 2)
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.01)
+    with ss.watch(model, optimizer) as watch:
+        for step in range(60):
+            loss = F.cross_entropy(model(x).flip(1)[some], y[some])
+            optimizer.zero_grad()
+            loss.backward()
+            optimizer.step()
+            watch.step(loss, target=y[some])
+            if step % 20 == 19:
+                watch.valid(score=scores[step // 20])
+    case = watch.diagnose().case
+    case.observation.notes["script"] = True
+    vars(case).update(identified_loss=None, skill=None)
+    comparison = accuracy_of_evaluations(case)
+    known = {None: "unknown", True: "learns", False: "chance"}
+    assert known[comparison and comparison.better] == verdict

@@ -62,7 +62,7 @@ def test_a_network_left_out_beside_two_optimizers_of_another() -> None:
             watch.step(loss)
     named = [finding.condition for finding in watch.diagnose().findings]
     assert "parameters_not_updated" not in named
-    watch.observation.notes["left_out"] = ["maker", "Generator", 2690]
+    watch.observation.notes["left_out"] = ["maker", "Generator", 2690, 2]
     [finding] = [f for f in watch.diagnose().findings if f.condition == "parameters_not_updated"]
     assert finding.severity == "error"
     assert "none holds those of maker (Generator): its 2,690 parameters" in finding.explanation

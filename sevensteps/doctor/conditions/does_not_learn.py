@@ -195,6 +195,15 @@ def _requests(case: Case) -> list[Remedy]:
     ]
     if not missing:
         return []
+    if case.observation.notes.get("script"):
+        return [
+            Remedy(
+                {},
+                "conditions that need them could not be checked",
+                "evaluate samples that it was not trained on in the script, after model.eval() and "
+                "under torch.no_grad(): its losses and right answers are read there",
+            )
+        ]
     advice = f"pass them in: watch.diagnose({', '.join(missing)})"
     if case.target is None:
         advice += ", and watch.step(loss, target=…)"

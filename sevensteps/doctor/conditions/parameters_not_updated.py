@@ -30,6 +30,7 @@ from sevensteps.doctor.measures import median, total_norm, weight_layers
 from sevensteps.doctor.not_updated_finding import listed, not_updated_finding
 from sevensteps.doctor.without_gradient import products_of_zeros, unread_answers, unread_columns
 from sevensteps.doctor.without_optimizer import (
+    beside_unreached,
     drawn_in_each_call,
     left_out,
     orphans,
@@ -199,6 +200,11 @@ def _never_reached(case: Case, trained: dict[str, ParameterFacts]) -> Finding | 
             continue
         if any(p.passes or p.used for _, rows in own for p in rows.values()):
             continue
+        beside, advice = beside_unreached(case) or (
+            "",
+            "look between these parameters and the loss for detach(), .data, numpy() and "
+            "no_grad(); what trains a generator must see its output undetached",
+        )
         return not_updated_finding(
             case,
             names,
@@ -206,10 +212,10 @@ def _never_reached(case: Case, trained: dict[str, ParameterFacts]) -> Finding | 
             / sum(math.prod(p.shape) for p in trained.values()),
             0.9,
             f"An optimizer stepped in each of {len(stepped)} looks, and no backward pass ever "
-            f"reached its parameters ({listed(names)}): there is nothing it could follow.",
+            f"reached its parameters ({listed(names)}): there is nothing it could follow. "
+            f"{beside}".rstrip(),
             "an optimizer's steps without a gradient",
-            "look between these parameters and the loss for detach(), .data, numpy() and "
-            "no_grad(); what trains a generator must see its output undetached",
+            advice,
             by_optimizer=False,
         )
     return None

@@ -14,6 +14,7 @@ from torch import Tensor, nn
 
 from sevensteps.observe.samples import Inputs
 from sevensteps.observe.script.evaluation import Evaluation, EvaluationReader
+from sevensteps.observe.script.left_out import note_left_out
 from sevensteps.observe.script.loaders import LoaderReader
 from sevensteps.observe.script.roots import (
     WRAPPERS,
@@ -174,31 +175,13 @@ class Discovery:
             training.stepped(optimizer)
             if training.steps and not self.order.completed:
                 self.order.close()
-            if 0 < training.steps <= JOINING_STEPS and len(training.optimizers) > 1:
-                self._note_left_out(training)
+            if 0 < training.steps <= JOINING_STEPS:
+                called = [m for ref in self._called if (m := ref()) is not None]
+                note_left_out(training, called, self._members)
             if not self._unrooted:
                 self.searching(False)
                 if training.steps > JOINING_STEPS and not _in_a_group():
                     training.notice_rebuilding()
-
-    def _note_left_out(self, training: ScriptTraining) -> None:
-        """Two optimizers of the same parameters, and a network that gets gradients and has none:
-        one of them was to have its parameters.
-        """
-        held = [
-            frozenset(parameter_ids(optimizer_tensors(o))) for o in training.optimizers.values()
-        ]
-        if len(set(held)) == len(held) or training.watcher is None:
-            return
-        for module in [m for ref in self._called if (m := ref()) is not None]:
-            parameters = [p for p in module.parameters() if p.requires_grad]
-            if any(id(p) in own for own in held for p in parameters) or id(module) in self._members:
-                continue
-            if parameters and all(p.grad is not None for p in parameters):
-                kind = type(module).__name__
-                count = sum(p.numel() for p in parameters)
-                notes = training.watcher.observation.notes
-                notes["left_out"] = [name_of(module) or kind, kind, count]
 
     def end(self) -> None:
         """The script has come to its end."""
@@ -495,7 +478,7 @@ class Discovery:
             training.end_step()
         evaluation = self.evaluations.evaluation
         other = evaluation is not None and evaluation.calls and evaluation.gradients != gradients
-        if self._evaluated is not training or other:
+        if self._evaluated not in (None, training) or other:
             self._finish_evaluation()
         self._evaluated = training
         evaluation = self.evaluations.evaluation or self.evaluations.start()

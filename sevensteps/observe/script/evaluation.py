@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import functools
 import sys
+import weakref
 from collections.abc import Callable
 from typing import Any
 
@@ -115,7 +116,9 @@ class EvaluationReader:
         self.comparisons = True  # whether those of tensors are told of
         self.evaluation: Evaluation | None = None
         self.telling = False
-        self._fruitless = 0
+        self._fruitless = 0  # evaluations in a row, of whatever network
+        self._fruitless_of: weakref.WeakKeyDictionary[nn.Module, int] = weakref.WeakKeyDictionary()
+        self._network: weakref.ref[nn.Module] | None = None  # that is evaluated
         self._late = False  # whether the evaluation that goes on was not expected
 
     def prepare(self) -> None:
@@ -145,7 +148,9 @@ class EvaluationReader:
         `note_inputs` of the arguments; None where only a part of the network is called.
         """
         evaluation = self.evaluation or self.start()
-        if not self.telling and (self._fruitless < FRUITLESS or evaluation.calls):
+        self._network = weakref.ref(network)
+        fruitless = self._fruitless_of.get(network, 0)
+        if not self.telling and (fruitless < FRUITLESS or evaluation.calls):
             self._late = True
             self.prepare()
         call = type(network).__call__
@@ -255,6 +260,9 @@ class EvaluationReader:
                 evaluation.count or evaluation.score() is not None
             )
             self._fruitless = 0 if fruitful else self._fruitless + 1
+            if (network := self._network and self._network()) is not None:
+                before = self._fruitless_of.get(network, 0)
+                self._fruitless_of[network] = 0 if fruitful else before + 1
             if self._late and not fruitful and self.comparisons:
                 # F.mse_loss(net(x), y) looks for the function before the network is called
                 for kind in (torch.no_grad, torch.inference_mode):

@@ -104,7 +104,14 @@ class ScriptProcess:
             self._process = -1
             with contextlib.suppress(OSError, ValueError):
                 sys.stdout.flush()
-                print(WITHOUT_TORCH, file=sys.__stderr__)
+                failure = uncaught_exception()
+                print(
+                    WITHOUT_TORCH
+                    if failure is None
+                    else f"sevensteps: nothing to watch: {type(failure).__name__} ended the script "
+                    "before it imported PyTorch.",
+                    file=sys.__stderr__,
+                )
 
     def _terminate(self, *_: Any) -> None:
         """The process is asked to end, and nobody but us handles it: it ends as it would without

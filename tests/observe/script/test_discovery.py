@@ -233,7 +233,26 @@ def test_two_optimizers_of_one_network_leave_another_out(mistaken: bool) -> None
     watcher = discover(script).trainings[0].watcher
     assert watcher is not None
     noted = watcher.observation.notes.get("left_out")
-    assert noted == (["maker", "Linear", 9] if mistaken else None)
+    assert noted == (["maker", "Linear", 9, 2] if mistaken else None)
+
+
+@pytest.mark.parametrize("mistaken", [True, False])
+def test_an_optimizer_of_a_frozen_copy_leaves_the_network_out(mistaken: bool) -> None:
+    def script() -> None:
+        online, target = nn.Linear(3, 2), nn.Linear(3, 2)
+        optimizer = torch.optim.SGD((target if mistaken else online).parameters(), lr=0.1)
+        for _ in range(3):
+            with torch.no_grad():
+                wanted = target(X)
+            loss = (online(X) - wanted).square().mean()
+            optimizer.zero_grad()
+            loss.backward()
+            optimizer.step()
+
+    watcher = discover(script).trainings[0].watcher
+    assert watcher is not None
+    noted = watcher.observation.notes.get("left_out")
+    assert noted == (["online", "Linear", 8, 1] if mistaken else None)
 
 
 def test_one_optimizer_of_two_networks() -> None:
@@ -593,3 +612,27 @@ def test_where_nothing_is_trained_nothing_is_found(script: Callable[[], Any]) ->
     discovery = discover(script)
     assert discovery.trainings == []
     assert "no training to be seen" in discovery.nothing()
+
+
+def test_a_teacher_that_answers_in_every_step_hides_no_evaluation_of_its_student() -> None:
+    def script() -> None:
+        teacher, student = nn.Linear(3, 4), nn.Linear(3, 4)
+        optimizer = torch.optim.SGD(teacher.parameters(), lr=0.1)
+        for _ in range(4):
+            F.mse_loss(teacher(X), torch.ones(len(X), 4)).backward()
+            optimizer.step()
+        optimizer = torch.optim.SGD(student.parameters(), lr=0.1)
+        for _ in range(20):
+            with torch.no_grad():
+                wanted = teacher(X)
+            F.mse_loss(student(X), wanted).backward()
+            optimizer.step()
+        student.eval()
+        with torch.no_grad():
+            (student(X).argmax(1) == torch.zeros(len(X))).float().mean()
+
+    discovery = discover(script)
+    assert discovery.trainings[1].networks.keys() == {"student"}
+    [(loss, score)] = log_of(discovery, 1).evaluations
+    assert loss is None
+    assert score is not None

@@ -66,3 +66,21 @@ def test_a_network_left_out_beside_two_optimizers_of_another() -> None:
     [finding] = [f for f in watch.diagnose().findings if f.condition == "parameters_not_updated"]
     assert finding.severity == "error"
     assert "none holds those of maker (Generator): its 2,690 parameters" in finding.explanation
+
+
+def test_a_network_left_out_beside_an_optimizer_that_nothing_reaches() -> None:
+    x, online, frozen = torch.randn(64, 8), network(), network()
+    optimizer = torch.optim.SGD(frozen.parameters(), lr=0.1)
+    with ss.watch(frozen, optimizer) as watch:
+        for _ in range(10):
+            with torch.no_grad():
+                wanted = frozen(x)
+            loss = F.mse_loss(online(x), wanted)
+            optimizer.zero_grad()
+            loss.backward()
+            optimizer.step()
+            watch.step(loss)
+    watch.observation.notes["left_out"] = ["online", "QNet", 1234, 1]
+    [finding] = [f for f in watch.diagnose().findings if f.condition == "parameters_not_updated"]
+    assert "The gradients go to online (QNet), whose 1,234 parameters" in finding.explanation
+    assert finding.remedies[0].advice == "build the optimizer from online.parameters()"

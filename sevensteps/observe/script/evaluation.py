@@ -260,7 +260,8 @@ class EvaluationReader:
                 evaluation.count or evaluation.score() is not None
             )
             self._fruitless = 0 if fruitful else self._fruitless + 1
-            if (network := self._network and self._network()) is not None:
+            network = None if self._network is None else self._network()
+            if network is not None:
                 before = self._fruitless_of.get(network, 0)
                 self._fruitless_of[network] = 0 if fruitful else before + 1
             if self._late and not fruitful and self.comparisons:

@@ -107,10 +107,12 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 def thin_out(items: list[pytest.Item]) -> None:
-    """Of the parameters of a test marked `sampled(n)`, all but n, evenly spread, are long."""
+    """Of the parameters of a test marked `sampled(n)` that are not slow, all but n, evenly spread,
+    are long.
+    """
     groups: dict[str, list[pytest.Item]] = {}
     for item in items:
-        if item.get_closest_marker("sampled"):
+        if item.get_closest_marker("sampled") and not item.get_closest_marker("slow"):
             groups.setdefault(item.nodeid.split("[")[0], []).append(item)
     for group in groups.values():
         marker = group[0].get_closest_marker("sampled")

@@ -134,7 +134,7 @@ ELSEWHERE = ROOT / "docs" / "integrations.md"
     ],
     ids=lambda page: page.stem,
 )
-@pytest.mark.sampled(4)
+@pytest.mark.sampled(2)
 def test_python_examples_run_and_print_what_the_page_shows(
     page: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

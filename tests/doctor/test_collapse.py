@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 import sevensteps as ss
 from sevensteps.doctor.conditions.stopped_early import examine as stopped_early
-from tests.helpers.seeds import five_seeds
+from tests.helpers.seeds import five_seeds, three_seeds
 
 pytestmark = pytest.mark.draws
 
@@ -57,7 +57,7 @@ def test_a_rate_that_grew_too_high_on_the_way(seed: int) -> None:
     assert stopped_early(found.case) is None
 
 
-@pytest.mark.parametrize("seed", range(3))
+@three_seeds
 @pytest.mark.sampled(1)
 def test_a_cycle_whose_top_is_too_high(seed: int) -> None:
     run = ss.train(

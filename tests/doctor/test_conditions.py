@@ -133,7 +133,7 @@ def flat(findings: list[dict[str, Any]]) -> list[dict[str, Any]]:
 @pytest.mark.filterwarnings("ignore:Using a target size")
 @pytest.mark.parametrize("name", condition_names())
 @five_seeds
-@pytest.mark.sampled(7)
+@pytest.mark.sampled(4)
 def test_a_fault_is_named_with_its_evidence(name: str, seed: int) -> None:
     of_mnist(FAULTY[name])
     findings = flat(outcome(FAULTY[name], seed).findings)
@@ -160,7 +160,7 @@ def test_a_fault_is_named_with_its_evidence(name: str, seed: int) -> None:
     ],
 )
 @five_seeds
-@pytest.mark.sampled(6)
+@pytest.mark.sampled(2)
 def test_nothing_is_said_of_the_cured(name: str, seed: int) -> None:
     of_mnist(name)
     assert [f["condition"] for f in outcome(name, seed).findings if f["severity"] != "info"] == []
@@ -191,7 +191,7 @@ def test_nothing_is_said_of_the_cured(name: str, seed: int) -> None:
     ],
 )
 @five_seeds
-@pytest.mark.sampled(6)
+@pytest.mark.sampled(3)
 def test_nothing_is_said_of_the_healthy(name: str, seed: int) -> None:
     findings = outcome(f"healthy: {name}", seed).findings
     assert [f["condition"] for f in findings if f["severity"] != "info"] == []

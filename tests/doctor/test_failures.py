@@ -14,6 +14,7 @@ from torch import Tensor, nn
 import sevensteps as ss
 from sevensteps.doctor.failures import failure
 from sevensteps.doctor.learning import judge, nearest_suspects
+from tests.helpers.seeds import three_seeds
 
 pytestmark = pytest.mark.draws
 
@@ -159,8 +160,8 @@ FAULTS = pytest.mark.parametrize(
 
 
 @FAULTS
-@pytest.mark.parametrize("seed", range(3))
-@pytest.mark.sampled(8)
+@three_seeds
+@pytest.mark.sampled(4)
 def test_what_fails_is_seen(train: Callable[[bool], Any], seed: int) -> None:
     torch.manual_seed(seed)
     case = train(True)
@@ -170,8 +171,8 @@ def test_what_fails_is_seen(train: Callable[[bool], Any], seed: int) -> None:
 
 
 @FAULTS
-@pytest.mark.parametrize("seed", range(3))
-@pytest.mark.sampled(8)
+@three_seeds
+@pytest.mark.sampled(4)
 def test_what_works_is_not(train: Callable[[bool], Any], seed: int) -> None:
     torch.manual_seed(seed)
     case = train(False)

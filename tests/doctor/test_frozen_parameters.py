@@ -9,6 +9,7 @@ from torch import Tensor, nn
 
 import sevensteps as ss
 from sevensteps.doctor.finding import Finding
+from tests.helpers.seeds import three_seeds
 
 pytestmark = pytest.mark.draws
 
@@ -35,7 +36,7 @@ def network() -> nn.Sequential:
     return nn.Sequential(nn.Linear(8, 64), nn.ReLU(), nn.Linear(64, 4))
 
 
-@pytest.mark.parametrize("seed", range(3))
+@three_seeds
 @pytest.mark.sampled(1)
 def test_a_head_that_is_frozen_with_the_rest_is_named(seed: int) -> None:
     torch.manual_seed(seed)

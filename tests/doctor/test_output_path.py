@@ -265,7 +265,7 @@ def test_a_fault_is_found_however_it_is_written(name: str, seed: int) -> None:
 
 @pytest.mark.parametrize("name", HEALTHY)
 @five_seeds
-@pytest.mark.sampled(5)
+@pytest.mark.sampled(3)
 def test_what_only_looks_like_it_is_not(name: str, seed: int) -> None:
     found = said(*HEALTHY[name], seed=seed, epochs=12)
     assert not found & {RANGE, MISMATCH, SHAPE, UNSUITED}

@@ -11,6 +11,7 @@ import sevensteps as ss
 from sevensteps.doctor.finding import Finding, Remedy
 from sevensteps.doctor.perceptron import _separable
 from sevensteps.doctor.trials.trial import Trial
+from tests.helpers.seeds import five_seeds
 
 
 def conditions(data: Any, predict: str = 'neuron("step")', **steps: Any) -> list[str]:
@@ -35,7 +36,7 @@ def test_a_step_without_a_slope_is_no_failure() -> None:
     assert reasons["probe"] == "the loss has no gradient, as behind a step function"
 
 
-@pytest.mark.parametrize("seed", range(5))
+@five_seeds
 @pytest.mark.sampled(2)
 def test_a_line_at_chance_on_what_no_line_separates_was_not_stopped_early(seed: int) -> None:
     run = ss.train("xor", predict="linear()", seed=seed, out=False, progress=False)

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 import sevensteps as ss
 from tests.doctor.test_frozen_parameters import network, tuned
+from tests.helpers.seeds import three_seeds
 
 pytestmark = pytest.mark.draws
 
@@ -35,7 +36,7 @@ class Outside(nn.Module):
     ("way", "words"),
     [("made anew", "makes parameters of its own"), ("tensors", "are tensors"), ("parameters", "")],
 )
-@pytest.mark.parametrize("seed", range(3))
+@three_seeds
 @pytest.mark.sampled(3)
 def test_weights_that_no_optimizer_could_have(way: str, words: str, seed: int) -> None:
     torch.manual_seed(seed)

@@ -42,7 +42,7 @@ DRAWN_ALIKE = ("cnn", "several", "hinge")  # as digits, diabetes and iris are
         if kind != "confusion" or name not in REGRESSIONS
     ],
 )
-@pytest.mark.sampled(6)
+@pytest.mark.sampled(4)
 def test_every_picture(runs: Any, tmp_path: Path, name: str, kind: str) -> None:
     figure = ANSWERS[kind](runs(name).explain).plot(tmp_path / "drawn.png")
     assert (tmp_path / "drawn.png").stat().st_size > 5000

@@ -1,9 +1,14 @@
-"""What trainings are asserted to come to holds for five seeds; `make test` takes the first."""
+"""What trainings are asserted to come to holds for several seeds; `make test` takes the first."""
 
 from __future__ import annotations
 
 import pytest
 
-five_seeds = pytest.mark.parametrize(
-    "seed", [0, *(pytest.param(seed, marks=pytest.mark.slow) for seed in range(1, 5))]
-)
+
+def first_seeds(count: int) -> pytest.MarkDecorator:
+    """A parameter `seed`, from 0 up to the `count`; all but the first are slow."""
+    others = [pytest.param(seed, marks=pytest.mark.slow) for seed in range(1, count)]
+    return pytest.mark.parametrize("seed", [0, *others])
+
+
+three_seeds, five_seeds = first_seeds(3), first_seeds(5)

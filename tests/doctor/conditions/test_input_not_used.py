@@ -12,6 +12,7 @@ from torch import Tensor, nn
 import sevensteps as ss
 from sevensteps.doctor.conditions.input_not_used import examine
 from sevensteps.doctor.finding import Finding
+from tests.helpers.seeds import three_seeds
 
 pytestmark = pytest.mark.draws
 
@@ -155,7 +156,7 @@ class Asked(nn.Module):
         return answer
 
 
-@pytest.mark.parametrize("seed", range(3))
+@three_seeds
 def test_an_input_that_would_tell_more_is_missed_by_a_network_that_learned_half(seed: int) -> None:
     torch.manual_seed(seed)
     question = torch.randint(2, (300,))
@@ -171,7 +172,7 @@ def test_an_input_that_would_tell_more_is_missed_by_a_network_that_learned_half(
     assert trained(Asked(False), (Z, question), noise) is None
 
 
-@pytest.mark.parametrize("seed", range(3))
+@three_seeds
 def test_rows_of_pixels_that_a_slice_leaves_out(seed: int) -> None:
     torch.manual_seed(seed)
     x = torch.randn(300, 1, 8, 8)

@@ -12,6 +12,7 @@ from torch import Tensor, nn
 import sevensteps as ss
 from sevensteps.doctor.conditions.inputs_scrambled import examine
 from sevensteps.doctor.finding import Finding
+from tests.helpers.seeds import three_seeds
 
 pytestmark = pytest.mark.draws
 
@@ -52,7 +53,7 @@ def finding(network: nn.Module, x: Tensor, y: Tensor) -> Finding | None:
     return examine(diagnosed(network, x, y))
 
 
-@pytest.mark.parametrize("seed", range(3))
+@three_seeds
 @pytest.mark.sampled(1)
 def test_signals_that_were_cut_up_anew_are_named_with_the_layer(seed: int) -> None:
     x, y = signals(seed)
@@ -100,7 +101,7 @@ def convolutions(channels: int) -> nn.Sequential:
     return nn.Sequential(nn.Conv1d(channels, 8, 3), *pooled)
 
 
-@pytest.mark.parametrize("seed", range(3))
+@three_seeds
 @pytest.mark.parametrize("data", [letters, bands])
 def test_letters_and_bands_in_no_order_are_known_by_their_axes(data: Any, seed: int) -> None:
     x, y = data(seed)

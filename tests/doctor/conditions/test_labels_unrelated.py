@@ -10,7 +10,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 import sevensteps as ss
-from tests.helpers.seeds import five_seeds
+from tests.helpers.seeds import five_seeds, three_seeds
 
 pytestmark = pytest.mark.draws
 N = 2600
@@ -116,7 +116,7 @@ class Products(nn.Module):
         return answer
 
 
-@pytest.mark.parametrize("seed", range(3))
+@three_seeds
 def test_ratings_that_were_joined_to_other_pairs(seed: int) -> None:
     torch.manual_seed(seed)
     pairs = torch.stack([torch.randint(40, (2500,)), torch.randint(30, (2500,))], 1)
@@ -127,7 +127,7 @@ def test_ratings_that_were_joined_to_other_pairs(seed: int) -> None:
     assert unrelated(Products(), apart, ratings, F.mse_loss)
 
 
-@pytest.mark.parametrize("seed", range(3))
+@three_seeds
 def test_words_that_may_stand_anywhere_are_a_relation(seed: int) -> None:
     """Which a network that adds up its inputs cannot see, nor can nearest neighbours."""
     torch.manual_seed(seed)

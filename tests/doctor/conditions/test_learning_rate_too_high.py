@@ -8,7 +8,7 @@ import torch.nn.functional as F
 from torch import nn
 
 import sevensteps as ss
-from tests.helpers.seeds import five_seeds
+from tests.helpers.seeds import five_seeds, three_seeds
 
 pytestmark = pytest.mark.draws
 
@@ -65,7 +65,7 @@ def test_batches_that_differ_are_no_rise(seed: int) -> None:
     assert "learning_rate_too_high" not in {finding.condition for finding in found}
 
 
-@pytest.mark.parametrize("seed", range(3))
+@three_seeds
 @pytest.mark.sampled(1)
 def test_a_layer_that_long_steps_of_momentum_switch_off(seed: int) -> None:
     torch.manual_seed(seed)

@@ -16,6 +16,7 @@ from torch import Tensor, nn
 import sevensteps as ss
 from sevensteps.api.watch import Watch
 from sevensteps.doctor.finding import Finding
+from tests.helpers.seeds import three_seeds
 
 pytestmark = pytest.mark.draws
 
@@ -195,10 +196,10 @@ FAULTS = {
 
 
 @pytest.mark.filterwarnings("ignore:std")
-@pytest.mark.parametrize("seed", range(3))
+@three_seeds
 @pytest.mark.parametrize("bad_step", [2, 37])
 @pytest.mark.parametrize("name", FAULTS)
-@pytest.mark.sampled(20)
+@pytest.mark.sampled(8)
 def test_the_cause_is_named(name: str, bad_step: int, seed: int) -> None:
     fault = FAULTS[name]
     torch.manual_seed(seed)
@@ -214,9 +215,9 @@ def test_the_cause_is_named(name: str, bad_step: int, seed: int) -> None:
     assert not any("clip=1" in remedy.change.get("gradient", "") for remedy in finding.remedies)
 
 
-@pytest.mark.parametrize("seed", range(3))
+@three_seeds
 @pytest.mark.parametrize("name", FAULTS)
-@pytest.mark.sampled(10)
+@pytest.mark.sampled(5)
 def test_its_twin_is_not(name: str, seed: int) -> None:
     torch.manual_seed(seed)
     findings = run(FAULTS[name].loss, FAULTS[name].spoil, faulty=False, seed=seed, bad_step=2,
@@ -278,10 +279,10 @@ def texts(
     return watch.diagnose(train=(tokens, labels), loss_fn=F.cross_entropy).findings, row
 
 
-@pytest.mark.parametrize("seed", range(3))
+@three_seeds
 @pytest.mark.parametrize("bad_step", [3, 41])
 @pytest.mark.parametrize("attention", ["module", "by hand"])
-@pytest.mark.sampled(3)
+@pytest.mark.sampled(2)
 def test_a_text_that_is_all_padding(attention: str, bad_step: int, seed: int) -> None:
     findings, row = texts(attention, faulty=True, seed=seed, bad_step=bad_step)
     assert findings[0].condition == "not_finite"
@@ -326,10 +327,10 @@ def clean_sample(x: Tensor, y: Tensor) -> None:
     pass
 
 
-@pytest.mark.parametrize("seed", range(3))
+@three_seeds
 @pytest.mark.parametrize("bad_step", [2, 37])
 @pytest.mark.parametrize("spoil", [nan_sample, log_of_zero_sample])
-@pytest.mark.sampled(4)
+@pytest.mark.sampled(2)
 def test_a_bad_input_is_the_input_s(spoil: Spoil, bad_step: int, seed: int) -> None:
     torch.manual_seed(seed)
     model = nn.Sequential(nn.Linear(FEATURES, 8), nn.ReLU(), nn.Linear(8, 4))
@@ -341,9 +342,9 @@ def test_a_bad_input_is_the_input_s(spoil: Spoil, bad_step: int, seed: int) -> N
     assert (finding.where["sample"], finding.where["step"]) == (BAD_SAMPLE, bad_step)
 
 
-@pytest.mark.parametrize("seed", range(3))
+@three_seeds
 @pytest.mark.parametrize("lr", [5.0, 1e4])
-@pytest.mark.sampled(2)
+@pytest.mark.sampled(1)
 def test_a_rate_that_throws_the_weights_off_is_told_apart(lr: float, seed: int) -> None:
     torch.manual_seed(seed)
     model = nn.Sequential(nn.Linear(FEATURES, 8), nn.ReLU(), nn.Linear(8, 1))
@@ -492,7 +493,7 @@ def test_probabilities_that_become_0_or_1_in_the_course_of_the_training(seed: in
     assert "with_logits" in finding.remedies[0].advice
 
 
-@pytest.mark.parametrize("seed", range(3))
+@three_seeds
 @pytest.mark.sampled(1)
 def test_steps_of_several_backward_passes_and_of_closures(seed: int) -> None:
     torch.manual_seed(seed)

@@ -14,6 +14,7 @@ from torch import Tensor, nn
 
 import sevensteps as ss
 from sevensteps.doctor.finding import Finding
+from tests.helpers.seeds import three_seeds
 
 pytestmark = pytest.mark.draws
 
@@ -33,7 +34,7 @@ def mismatch(loss_fn: Callable[[Tensor, Tensor], Tensor], y: Tensor, outputs: in
     return [finding for finding in found if finding.condition == "output_loss_mismatch"]
 
 
-@pytest.mark.parametrize("seed", range(3))
+@three_seeds
 @pytest.mark.sampled(1)
 def test_targets_given_for_outputs(seed: int) -> None:
     torch.manual_seed(seed)

@@ -49,7 +49,7 @@ def test_the_data_of_the_book(mnist37: Data) -> None:
     assert (mnist37.train.x.min(), mnist37.train.x.max()) == (0, 1)
 
 
-@pytest.mark.parametrize("seed", [0, 1])
+@pytest.mark.parametrize("seed", [0, pytest.param(1, marks=pytest.mark.slow)])
 @pytest.mark.long
 def test_one_hidden_layer(seed: int, mnist37: Data) -> None:
     run = ss.train(

@@ -86,6 +86,7 @@ COMPILED = pytest.param(
         "adagrad(lr=0.1)",
     ],
 )
+@pytest.mark.sampled(8)
 def test_with_every_optimizer(step: str, gradient: str) -> None:
     assert resumed_from_everywhere(lambda: begun(step=step, gradient=gradient)) == 12
 
@@ -344,7 +345,7 @@ def test_two_processes_do_not_share_a_folder(interrupted_run: Path) -> None:
 @pytest.mark.parametrize(
     "limit", [60_000, *(pytest.param(n, marks=pytest.mark.slow) for n in (20_000, 200_000))]
 )
-@pytest.mark.sampled(1)
+@pytest.mark.long
 def test_a_full_disk_loses_no_state(limit: int, here: Path) -> None:
     import resource
 

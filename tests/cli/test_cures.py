@@ -55,7 +55,7 @@ def all_of(findings: Iterable[Finding]) -> Iterator[Finding]:
 
 
 @pytest.mark.parametrize(("data", "steps"), FAULTY, ids=lambda value: str(value)[:60])
-@pytest.mark.sampled(8)
+@pytest.mark.sampled(4)
 def test_every_remedy_fits_the_rest_of_the_recipe(data: str, steps: dict[str, str]) -> None:
     run = ss.train(data, out=False, progress=False, **{"stop": "epochs(12)", **steps})
     remedies = [r for f in all_of(run.findings) for r in f.remedies if r.change]

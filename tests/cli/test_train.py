@@ -353,6 +353,7 @@ def test_a_healthy_training_has_nothing_to_heal(sevensteps: Command) -> None:
     assert (set(one), one["metrics"]) == (set(other), other["metrics"])
 
 
+@pytest.mark.long
 def test_without_a_remedy_nothing_changes(sevensteps: Command) -> None:
     result = sevensteps(
         "train", "diabetes(target_scale='none', scale='none')", "--heal", "--out", "kept"
@@ -381,6 +382,7 @@ def test_a_folder_that_a_healed_run_would_need_must_be_free(sevensteps: Command)
 @pytest.mark.parametrize(
     "number", [signal.SIGINT, pytest.param(signal.SIGTERM, marks=pytest.mark.slow)]
 )
+@pytest.mark.long
 def test_an_interrupt_keeps_the_run_and_leaves_with_130(
     number: signal.Signals, tmp_path: Path
 ) -> None:

@@ -138,7 +138,7 @@ def copy(folder: Path, tmp_path: Path) -> Path:
 
 @pytest.mark.parametrize("with_data", [True, False], ids=["with the data", "from looks alone"])
 @pytest.mark.parametrize("name", LOOPS)
-@pytest.mark.sampled(5)
+@pytest.mark.sampled(3)
 def test_the_same_findings_come_back(name: str, with_data: bool, tmp_path: Path) -> None:
     loop = LOOPS[name]
     watch, network = trained_once(name)

@@ -58,7 +58,7 @@ def test_a_rate_that_grew_too_high_on_the_way(seed: int) -> None:
 
 
 @three_seeds
-@pytest.mark.sampled(1)
+@pytest.mark.long
 def test_a_cycle_whose_top_is_too_high(seed: int) -> None:
     run = ss.train(
         "digits",

@@ -129,7 +129,7 @@ def test_few_rows_that_come_again_and_again_are_named(
 @pytest.mark.parametrize("feed", [shuffled, in_rows, augmented, whole, by_target])
 @pytest.mark.parametrize("data", [classes, numbers])
 @pytest.mark.parametrize("train", [True, False])
-@pytest.mark.sampled(7)
+@pytest.mark.sampled(4)
 def test_healthy_data_are_not_accused(
     data: Callable[[], Any], feed: Callable[[Tensor, Tensor], Batches], train: bool
 ) -> None:

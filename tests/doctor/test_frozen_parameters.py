@@ -76,7 +76,7 @@ def test_a_frozen_body_into_which_nothing_was_loaded_is_named(loaded: bool) -> N
 
 
 @pytest.mark.parametrize("frozen", [True, False])
-@pytest.mark.sampled(1)
+@pytest.mark.long
 def test_a_narrow_place_that_is_frozen_as_it_was_drawn(frozen: bool) -> None:
     """So few numbers tell nothing by themselves: a copy that trains them does."""
     torch.manual_seed(3)

@@ -115,7 +115,7 @@ def squared(model: nn.Module, sign: float) -> tuple[Tensor, float]:
 
 @pytest.mark.parametrize("play", [pairs, distances, subtracted])
 @five_seeds
-@pytest.mark.sampled(1)
+@pytest.mark.long
 def test_codes_that_are_pushed_apart_are_seen_without_a_score(play: Play, seed: int) -> None:
     assert findings(play, -1.0, False, seed)["loss_sign"].severity == "error"
     assert "loss_sign" not in findings(play, 1.0, False, seed)
@@ -123,6 +123,7 @@ def test_codes_that_are_pushed_apart_are_seen_without_a_score(play: Play, seed: 
 
 
 @pytest.mark.parametrize("sign", [1.0, -1.0])
+@pytest.mark.sampled(1)
 def test_without_a_score_nobody_is_accused(sign: float) -> None:
     for play in (categorical, by_cost):
         found = findings(play, sign, False, 0)

@@ -340,6 +340,7 @@ def compiled(
 
 @NEEDS_NUMBA
 @pytest.mark.parametrize("name", ["one by one", "uneven batches", "momentum", "adam", "dropout"])
+@pytest.mark.sampled(2)
 def test_machine_code_comes_to_the_same_bits_watched_resumed_and_in_any_stretches(
     name: str, tmp_path: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:

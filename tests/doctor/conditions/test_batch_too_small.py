@@ -13,6 +13,7 @@ pytestmark = pytest.mark.draws
 
 
 @pytest.mark.parametrize("size", [2, 32])
+@pytest.mark.long
 def test_a_batch_norm_over_two_samples(size: int) -> None:
     torch.manual_seed(0)
     y = torch.randint(6, (480,))

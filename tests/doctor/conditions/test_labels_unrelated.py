@@ -58,6 +58,7 @@ def test_weak_relations_are_relations(seed: int) -> None:
 
 
 @five_seeds
+@pytest.mark.long
 def test_targets_of_other_rows(seed: int) -> None:
     torch.manual_seed(seed)
     x = torch.randn(3000, 8)
@@ -117,6 +118,7 @@ class Products(nn.Module):
 
 
 @three_seeds
+@pytest.mark.long
 def test_ratings_that_were_joined_to_other_pairs(seed: int) -> None:
     torch.manual_seed(seed)
     pairs = torch.stack([torch.randint(40, (2500,)), torch.randint(30, (2500,))], 1)
@@ -128,6 +130,7 @@ def test_ratings_that_were_joined_to_other_pairs(seed: int) -> None:
 
 
 @three_seeds
+@pytest.mark.long
 def test_words_that_may_stand_anywhere_are_a_relation(seed: int) -> None:
     """Which a network that adds up its inputs cannot see, nor can nearest neighbours."""
     torch.manual_seed(seed)

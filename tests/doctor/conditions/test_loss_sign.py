@@ -153,6 +153,7 @@ def classes(sign: float = 1.0, least: bool = False, swapped: bool = False) -> li
     return [finding.condition for finding in watch.diagnose().findings]
 
 
+@pytest.mark.long
 def test_the_sign_of_a_loss_of_classes() -> None:
     """Outputs of which the least is the answer are no fault, learned or not; nor is it the sign
     where the loss has the targets of other samples.

@@ -71,7 +71,7 @@ def severities(model: nn.Module, x: Tensor, y: Tensor, axis: int) -> dict[str, s
 
 @pytest.mark.parametrize("layer", [True, False])
 @five_seeds
-@pytest.mark.sampled(1)
+@pytest.mark.long
 def test_tied_embeddings(layer: bool, seed: int) -> None:
     torch.manual_seed(seed)
     tokens = torch.randint(WORDS, (400, 13))

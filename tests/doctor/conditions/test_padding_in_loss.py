@@ -133,7 +133,7 @@ def test_padding_that_counts_is_named(
 
 @five_seeds
 @pytest.mark.parametrize("loss_fn", [ignored, masked, chosen, weighted])
-@pytest.mark.sampled(1)
+@pytest.mark.long
 def test_padding_that_is_left_out_is_not(loss_fn: Loss, seed: int) -> None:
     torch.manual_seed(seed)
     assert "padding_in_loss" not in findings(Tagger(), *tokens(), loss_fn)

@@ -86,7 +86,7 @@ class Thrown(nn.Module):
 
 
 @pytest.mark.parametrize("kept", [False, True])
-@pytest.mark.sampled(1)
+@pytest.mark.long
 def test_an_activation_whose_answer_is_not_used(kept: bool) -> None:
     x = torch.randn(400, 2)
     y = (x.square().sum(1) > 1.4).long()
@@ -105,7 +105,7 @@ def test_dead_units_are_no_straight_line() -> None:
 
 
 @pytest.mark.parametrize("width", [1, 24])
-@pytest.mark.sampled(1)
+@pytest.mark.long
 def test_a_neck_of_one_unit(width: int) -> None:
     kinds = torch.arange(600) % 12
     x = 3 * F.one_hot(kinds, 12).float() @ torch.randn(12, 8) + torch.randn(600, 8)
@@ -144,7 +144,7 @@ def half_a_likelihood(output: Tensor, y: Tensor) -> Tensor:
     ],
     ids=["hinge of 0 and 1", "no term for 0", "hinge of -1 and 1"],
 )
-@pytest.mark.sampled(1)
+@pytest.mark.long
 def test_a_loss_that_is_deaf_to_one_of_two_classes(loss_fn: Loss, named: bool) -> None:
     x = torch.randn(400, 4)
     y = (x[:, 0] + x[:, 1] * x[:, 2] > 0).float()
@@ -180,7 +180,7 @@ class Loop(nn.Module):
 
 
 @pytest.mark.parametrize("length", [1.7, 0.7])
-@pytest.mark.sampled(1)
+@pytest.mark.long
 def test_a_loop_that_multiplies_its_signal(length: float) -> None:
     x = torch.randn(320, 24, 2)
     y = x[:, -1, :1] - x[:, -2, 1:]
@@ -203,7 +203,7 @@ def test_equal_weights_that_rounding_and_dropout_drive_apart(constant: bool) -> 
 
 
 @pytest.mark.parametrize("ordered", [False, True])
-@pytest.mark.sampled(1)
+@pytest.mark.long
 def test_whole_numbers_are_classes_or_grades(ordered: bool) -> None:
     """One output, rounded, answers grades; it does not answer classes that have no order."""
     x = torch.randn(500, 4)
@@ -332,7 +332,7 @@ def test_a_multiplier_that_climbs_maximizes_no_error() -> None:
 
 
 @pytest.mark.parametrize("bias", [300.0, 0.0])
-@pytest.mark.sampled(1)
+@pytest.mark.long
 def test_a_last_bias_far_from_all_targets(bias: float) -> None:
     x = torch.randn(320, 3)
     model = nn.Sequential(nn.Linear(3, 24), nn.ReLU(), nn.Linear(24, 1))

@@ -172,7 +172,7 @@ def test_one_answer_for_the_whole_batch_is_mixed_before_its_input_is_unused() ->
 
 
 @pytest.mark.parametrize("batch", [6, 48])
-@pytest.mark.sampled(1)
+@pytest.mark.long
 def test_the_last_row_for_the_last_day_is_asked_in_batches_of_the_training(batch: int) -> None:
     """`h[-1]` of [N, T, H] has a row for each sample only where N = T."""
     x = torch.randn(240, batch, 1, generator=torch.Generator().manual_seed(1))

@@ -66,7 +66,7 @@ def test_a_line_that_is_not_known_is_not_named() -> None:
         ("lr=0.1, momentum=0.9", "pass", "backward() is called at train.py:12."),
     ],
 )
-@pytest.mark.sampled(1)
+@pytest.mark.long
 def test_a_watched_script_is_told_the_line(
     settings: str, clear: str, said: str, tmp_path: Path
 ) -> None:

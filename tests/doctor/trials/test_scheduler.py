@@ -157,7 +157,7 @@ def share_proven(effect: float, noise: float, least: float, count: int) -> float
 # 4.3, 4.4 and 3.0 % of 4,000 each; the bound leaves 5 % three standard deviations of such a count
 @pytest.mark.parametrize(("noise", "least"), [(0.05, 0.0), (0.05, 0.01), (0.01, 0.01)])
 @pytest.mark.parametrize("count", [400, pytest.param(4000, marks=pytest.mark.slow)])
-@pytest.mark.sampled(1)
+@pytest.mark.long
 def test_of_remedies_without_effect_few_are_called_proven(
     noise: float, least: float, count: int
 ) -> None:
@@ -169,7 +169,7 @@ def test_remedies_that_harm_are_never_called_proven() -> None:
 
 
 @pytest.mark.parametrize(("effect", "noise"), [(0.3, 0.03), (0.05, 0.005), (0.5, 0.05)])
-@pytest.mark.sampled(1)
+@pytest.mark.long
 def test_what_helps_is_proven(effect: float, noise: float) -> None:
     assert share_proven(effect, noise, 0.01, 200) > 0.97
 

@@ -66,7 +66,7 @@ def test_a_script_runs_as_python_runs_it(
 
 
 @pytest.mark.parametrize("forks", [True, False])
-@pytest.mark.sampled(1)
+@pytest.mark.long
 def test_what_goes_on_is_ended(
     forks: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

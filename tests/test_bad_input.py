@@ -298,7 +298,7 @@ BAD: dict[str, tuple[Callable[[], None], tuple[str, ...], str]] = {
         ("digits37", "--predict", 'module("badnet:flat")'),
         "the network gives [2] for 2 inputs, but the targets are two classes, 7 and 3: one "
         "output, its sigmoid is the "
-        "probability of yes; its last layer must give [2, 1]",
+        "probability of 3; its last layer must give [2, 1]",
     ),
     "batch larger than the data": (
         nothing,

@@ -152,6 +152,13 @@ def _check_indices(loss: Loss, output: Tensor, target: Tensor) -> None:
         )
 
 
+def _positive_name(task: Task) -> str:
+    """What a sigmoid near 1 answers: the second of two classes by its name; of one output among
+    several, yes.
+    """
+    return task.classes[1] if task.kind == "binary" else "yes"
+
+
 def output_per_value(
     task: Task, loss: str, link: Literal["identity", "sigmoid"], threshold: float, why: str
 ) -> Output:
@@ -277,7 +284,11 @@ class binary_cross_entropy(Loss):
     def output(self, task: Task) -> Output:
         _needs_classes(task, "binary_cross_entropy")
         return output_per_value(
-            task, "binary_cross_entropy", "sigmoid", 0.0, "its sigmoid is the probability of yes"
+            task,
+            "binary_cross_entropy",
+            "sigmoid",
+            0.0,
+            f"its sigmoid is the probability of {_positive_name(task)}",
         )
 
     def value(self, output: Tensor, target: Tensor) -> Tensor:
@@ -353,7 +364,11 @@ class mnist_loss(Loss):
     def output(self, task: Task) -> Output:
         _needs_classes(task, "mnist_loss")
         return output_per_value(
-            task, "mnist_loss", "sigmoid", 0.0, "its sigmoid is read as the probability of yes"
+            task,
+            "mnist_loss",
+            "sigmoid",
+            0.0,
+            f"its sigmoid is read as the probability of {_positive_name(task)}",
         )
 
     def value(self, output: Tensor, target: Tensor) -> Tensor:

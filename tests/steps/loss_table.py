@@ -37,7 +37,7 @@ def per_value(why: str, link: str, threshold: float, name: str) -> dict[str, Row
             "value",
             threshold,
             "identity",
-            f"the targets are two classes, 3 and 7: one output, {why}",
+            f"the targets are two classes, 3 and 7: one output, {why.replace('of yes', 'of 7')}",
         ),
         "multiclass": (
             4,

@@ -12,6 +12,7 @@ from typing import Any
 import torch
 from torch import nn
 
+from sevensteps.doctor.trials.trial import change_notation
 from sevensteps.engine.modules import Dropout
 from sevensteps.errors import RunError
 from sevensteps.explain.base import Explanation
@@ -30,6 +31,7 @@ from sevensteps.metrics import baseline
 from sevensteps.render.text import number_text
 from sevensteps.steps import initialize as initializers
 from sevensteps.steps.repeat import full_batch
+from sevensteps.steps.stop import patience
 from sevensteps.training.threads import threads
 
 MAX_QUESTIONS = 6
@@ -136,8 +138,7 @@ def _about_findings(run: RunNumbers) -> Iterator[Question]:
         remedies = [remedy for remedy in finding["remedies"] if remedy["change"]]
         advice = ""
         if remedies:
-            change = ", ".join(f"{key} = {text}" for key, text in remedies[0]["change"].items())
-            advice = f" Change {change}: {remedies[0]['why']}."
+            advice = f" The remedy: {change_notation(remedies[0]['change'])}; {remedies[0]['why']}."
         yield Question(
             question=QUESTIONS.get(name, f"Why does it not do better? ({name})"),
             answer=f"The doctor found {name}, step {step}: {explanation.rstrip('.')}.{advice}",
@@ -288,26 +289,36 @@ def _best_epoch(run: RunNumbers) -> Iterator[Question]:
     if last < 2 or value is None or math.isnan(run.score):
         return
     first = run.subject.history[0]["valid"].get(run.metric)
-    if best == last:
+    shown = number_text(value)
+    if first is not None and {number_text(first), number_text(run.score)} == {shown}:
         answer = (
-            f"Yes: {run.metric} was {number_text(value)} in epoch {best}, the last"
+            f"It makes no difference: {run.metric} was {shown} in epoch 1 and in the last, "
+            f"{last}, too, so that more epochs alone will hardly change it."
+        )
+    elif best == last:
+        answer = (
+            f"Yes: {run.metric} was {shown} in epoch {best}, the last"
             + (f", and {number_text(first)} in the first" if first is not None else "")
             + ". With more epochs it may get better still."
         )
-    elif value == run.score:
+    elif shown == number_text(run.score):
         answer = (
-            f"It makes no difference: {run.metric} is {number_text(value)} in epoch {best}, and "
+            f"It makes no difference: {run.metric} is {shown} in epoch {best}, and "
             f"in the last, {last}, too."
         )
     else:
         answer = (
-            f"No: {run.metric} was {number_text(value)} in epoch {best} and "
+            f"No: {run.metric} was {shown} in epoch {best} and "
             f"{number_text(run.score)} in "
             f"the last, {last}. Both networks "
             "are kept; the best was chosen by the validation samples, which makes it look a "
             "little better than it is."
         )
-    longer = recipe_command("train", run.subject, "--stop", f"epochs({2 * last}) | patience(10)")
+    waits = [rule.count for rule in run.subject.recipe.stop.rules() if isinstance(rule, patience)]
+    patience_count = max([10, *(2 * count for count in waits)])
+    longer = recipe_command(
+        "train", run.subject, "--stop", f"epochs({2 * last}) | patience({patience_count})"
+    )
     yield Question(
         "Is the best epoch the last?",
         answer,

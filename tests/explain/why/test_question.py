@@ -94,3 +94,23 @@ def test_a_command_repeats_the_run_to_the_bit() -> None:
         seed = int(words[words.index("--seed") + 1]) if "--seed" in words else 0
         again = ss.train(words[2], **{**SHORT, **given}, seed=seed)
         assert again.metrics == run.metrics
+
+
+def test_a_longer_training_waits_longer_than_the_one_that_its_patience_ended() -> None:
+    run = trained("diabetes", predict="mlp(8)", stop="epochs(60) | patience(20)", seed=0)
+    assert "patience(40)" in asked(run)["best"].command
+
+
+def test_the_best_epoch_is_not_called_better_by_digits_that_are_not_shown() -> None:
+    run = trained("iris", predict="mlp(4)", step="sgd(lr=1e-9)", stop="epochs(3)")
+    answer = asked(run)["best"].answer
+    assert answer.startswith("It makes no difference")
+    assert not answer.startswith(("Yes", "No:"))
+
+
+def test_a_remedy_of_the_data_is_in_words_as_it_is_no_step() -> None:
+    run = ss.train("speed", seed=0, threads=1, out=False)
+    assert run.findings[0].condition == "inputs_unscaled"
+    text = " ".join(str(run.explain.why()).split())
+    assert "The remedy: standardised data; all weights" in text
+    assert "standardize()" not in text

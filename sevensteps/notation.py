@@ -332,8 +332,15 @@ class _Reader:
             if isinstance(constant, int | float) and not isinstance(constant, bool):
                 return sign * constant
         if isinstance(node, ast.Name) and node.id not in (*self.known, "nan", "inf"):
+            self.refuse_as_text(node)
             raise self.error(f"has {node.id} without quotes", f"write: {self.with_quotes(node)}")
         raise self.foreign(node)
+
+    def refuse_as_text(self, node: ast.Name) -> None:
+        """Raise what is wrong with a name where not even a text can stand, as in epochs(five)."""
+        end = node.col_offset + len(node.id)
+        quoted = f'{self.text[: node.col_offset]}"{node.id}"{self.text[end:]}'
+        _Reader(quoted, self.make, self.known, self.what, self.example).read()
 
     def with_quotes(self, node: ast.Name) -> str:
         """What was written, with quotes around a name, as it is typed where the user is."""
@@ -362,6 +369,10 @@ class _Reader:
             ) from failure
 
     def foreign(self, node: ast.expr) -> NotationError:
+        if isinstance(node, ast.Subscript) and getattr(node.value, "id", "") in self.known:
+            inside = self.source(node.slice).strip("()")
+            fix = f"write round ones: {self.source(node.value)}({inside})"
+            return self.error("has square brackets", fix)
         return self.error(
             f"has '{cut(self.source(node))}', which is not a plain value",
             f"write names of {self.what} with numbers, texts, True, False or None: {self.example}",

@@ -551,6 +551,16 @@ def test_a_factory_s_own_python_errors_become_one_line() -> None:
     assert str(failure.value) == "test: fails('argument'): does not fit"
 
 
+def test_a_word_where_no_text_can_stand_is_not_given_quotes() -> None:
+    with pytest.raises(NotationError, match=r"count must be a whole number, not 'five'$"):
+        steps.parse("stop", "epochs(five)")
+
+
+def test_square_brackets_are_answered_with_round_ones() -> None:
+    with pytest.raises(NotationError, match=r"square brackets; write round ones: mlp\(30,20\)$"):
+        steps.parse("predict", "mlp[30,20]")
+
+
 def test_a_text_without_quotes_is_answered_with_them() -> None:
     with pytest.raises(NotationError, match=r'without quotes; write: mlp\(3, act.*="tanh"\)$'):
         steps.parse("predict", "mlp(3, activation=tanh)")

@@ -27,6 +27,17 @@ COMMANDS = {
     "report": "Write a run as a page that opens anywhere.",
     "export": "Write a run as one file: ONNX, a model card, its history.",
 }
+OTHER_NAMES = {  # of commands that other tools have: what to write
+    **dict.fromkeys(("list", "ls", "show", "history"), "runs"),
+    **dict.fromkeys(("evaluate", "eval", "test", "score"), "explain last sample --confusion"),
+    "fit": "train digits",
+    "run": "train digits",
+    "plot": "report last",
+    "lr_find": "rate digits",
+    "check": "diagnose last",
+    "doctor": "diagnose last",
+    "datasets": "data",
+}
 EXAMPLES = """\b
 Start with:
 sevensteps train digits
@@ -67,6 +78,10 @@ def _meant(args: list[str]) -> str:
     if args[0] in ("help", "version"):
         of = f"{args[1]} " if args[0] == "help" and args[1:] and args[1] in COMMANDS else ""
         return f"write: sevensteps {of}--{args[0]}"
+    if args[0] in OTHER_NAMES:
+        return f"write: sevensteps {OTHER_NAMES[args[0]]}"
+    if args[0].endswith(".py"):
+        return f"write: sevensteps watch {' '.join(args)}"
     return nearest(args[0], COMMANDS)
 
 

@@ -16,7 +16,7 @@ from sevensteps.steps import STEPS
 # parameter -> the step it belongs to, and its options, which no help lists
 OPTIONS: dict[str, tuple[str, tuple[str, ...]]] = {
     "guess_lr": ("step", ("--lr", "--learning-rate")),
-    "guess_optimizer": ("step", ("--optimizer", "--optim", "--opt")),
+    "guess_optimizer": ("step", ("--optimizer", "--optimiser", "--optim", "--opt")),
     "guess_momentum": ("step", ("--momentum",)),
     "guess_weight_decay": ("step", ("--weight-decay", "--wd")),
     "guess_epochs": ("stop", ("--epochs", "--epoch", "--n-epochs")),
@@ -27,7 +27,7 @@ OPTIONS: dict[str, tuple[str, tuple[str, ...]]] = {
     "guess_layers": ("predict", ("--layers", "--n-layers", "--num-layers")),
     "guess_activation": ("predict", ("--activation",)),
     "guess_model": ("predict", ("--model", "--net", "--network")),
-    "guess_init": ("initialize", ("--init", "--initialise")),
+    "guess_init": ("initialize", ("--init", "--initialise", "--initializer", "--initialiser")),
     "guess_loss": ("loss", ("--loss-fn", "--criterion")),
 }
 ADDED = {  # to the value of the step -> how its argument is written

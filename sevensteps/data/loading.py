@@ -111,6 +111,8 @@ def source(text: str) -> Source:
             f"data: {text} alone names no data; write {words}, or as a call: "
             f"{text}({catalog()[text].arguments})"
         )
+    if "(" not in text and text not in catalog() and (file := _file_of_name(text)):
+        raise NotationError(f"data has no '{cut(text)}'; did you mean the file {file}?")
     by_name: Source = parse(text, source_class, what="data", known=catalog(), example="digits")
     return by_name
 
@@ -139,6 +141,17 @@ def _source_of_path(path: str) -> str | None:
         return None
     has_idx_files = any(Path(path).glob("train-images-idx3-ubyte*"))
     return "idx_files" if has_idx_files else "image_folder"
+
+
+def _file_of_name(text: str) -> str | None:
+    """The file here that is called like `text` and an ending that can be read."""
+    for ending in SOURCE_OF_ENDING:
+        try:
+            if ending.startswith(".") and Path(text + ending).is_file():
+                return text + ending
+        except (OSError, ValueError):  # a name that no file can have
+            return None
+    return None
 
 
 def _is_folder(text: str) -> bool:

@@ -153,7 +153,9 @@ def _known_runs(run: str, names: list[str]) -> str:
     """What to do where there is no such run: the one that is meant, or the newest."""
     if not names:
         return "make one with: sevensteps train digits"
-    if len(names) <= MOST_NAMED or "did you mean" in nearest(run, names):
+    if "did you mean" in (close := nearest(run, ["last", *names])):
+        return close
+    if len(names) <= MOST_NAMED:
         return nearest(run, names)
     newest = ", ".join(reversed(names[-MOST_NAMED:]))
     return f"the newest are {newest}; to list all: sevensteps runs"

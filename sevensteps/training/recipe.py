@@ -19,7 +19,7 @@ from torch.utils.data import DataLoader, Dataset
 from sevensteps.aliases import NUMBERS, keyword_text, rewrite
 from sevensteps.arguments import number, one_of, whole
 from sevensteps.data import Data, from_loader, to_notation
-from sevensteps.errors import ArgumentError, NotationError, nearest
+from sevensteps.errors import SHELL_WORDS, ArgumentError, NotationError, nearest
 from sevensteps.notation import auto, cut
 from sevensteps.steps import SETTINGS, STEPS, catalog, parse
 from sevensteps.steps import gradient as gradients
@@ -97,8 +97,16 @@ class Recipe:
         try:
             torch.empty(1, device=resolve_device(self.device)).item()
         except (RuntimeError, AssertionError, ImportError) as failure:
-            why = f"{cut(repr(self.device))} cannot be used here: {str(failure).splitlines()[0]}"
-            raise ArgumentError(f"device {why}; use device='cpu'") from None
+            reason, at_shell = str(failure).splitlines()[0], "--device" in (SHELL_WORDS.get() or ())
+            written = "--device {}" if at_shell else "device='{}'"
+            if reason.startswith("Expected one of"):  # PyTorch lists all that it was ever built for
+                why, better = "is none of cpu, cuda, mps and auto", "cuda"
+            else:
+                why, better = f"cannot be used here: {reason}", "cpu"
+            raise ArgumentError(
+                f"device {cut(repr(self.device))} {why}; use {written.format(better)}"
+                + (" for an NVIDIA GPU" if better == "cuda" else "")
+            ) from None
 
     @property
     def source(self) -> str:

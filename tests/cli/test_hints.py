@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from sevensteps.cli import COMMANDS, OTHER_NAMES
 from sevensteps.cli.hints import LINES, OPTIONS, SEVERAL_WORDS
 
 Command = Callable[..., Any]
@@ -32,7 +33,39 @@ def test_options_of_other_tools(option: str, sevensteps: Command) -> None:
     for command in OPTIONS[option].commands:
         err = sevensteps(command, "digits", option).err
         assert f"there is no option {option}; write: {OPTIONS[option].words} (" in err
-    assert "No such option" in sevensteps("runs", option).err
+    assert OPTIONS[option].words not in sevensteps("runs", option).err
+
+
+@pytest.mark.parametrize(
+    ("typed", "meant"),
+    [("--optimizr", "--optimizer"), ("--sed", "--seed"), ("--predicts", "--predict")],
+)
+def test_one_option_that_is_spelled_like_it_is_named(
+    typed: str, meant: str, sevensteps: Command
+) -> None:
+    err = sevensteps("train", "digits", typed, "3").err
+    assert f"there is no option {typed}; did you mean {meant}? (" in err
+
+
+def test_no_option_is_named_where_none_is_like_it(sevensteps: Command) -> None:
+    err = sevensteps("train", "digits", "--zzzzz").err
+    assert "there is no option --zzzzz (see: sevensteps train --help)" in err
+
+
+def test_an_option_without_its_value_is_answered_with_one(sevensteps: Command) -> None:
+    assert "--lr needs a value: --lr 0.1" in sevensteps("train", "digits", "--lr").err
+    assert "--hidden needs a value: --hidden 30" in sevensteps("train", "digits", "--hidden").err
+
+
+@pytest.mark.parametrize("name", OTHER_NAMES)
+def test_commands_of_other_tools(name: str, sevensteps: Command) -> None:
+    err = sevensteps(name).err
+    assert f"there is no command '{name}'; write: sevensteps {OTHER_NAMES[name]}" in err
+    assert OTHER_NAMES[name].split()[0] in COMMANDS
+
+
+def test_a_script_alone_is_one_to_watch(sevensteps: Command) -> None:
+    assert "; write: sevensteps watch train.py --lr 1" in sevensteps("train.py", "--lr", "1").err
 
 
 def test_a_second_word_is_the_column(sevensteps: Command) -> None:

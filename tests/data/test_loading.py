@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from sevensteps import data
@@ -115,3 +117,14 @@ def test_what_does_not_fit_in_memory_is_refused_in_one_line() -> None:
 def test_a_name_that_no_file_can_have() -> None:
     with pytest.raises(NotationError, match=r"is no folder of pictures, and no \.csv"):
         data.load("x" * 5000 + "/")
+
+
+def test_a_name_without_its_ending_is_answered_with_the_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "birds.csv").write_text("a,b\n1,2\n")
+    with pytest.raises(NotationError, match=r"no 'birds'; did you mean the file birds\.csv\?$"):
+        data.load("birds")
+    with pytest.raises(NotationError, match=r"did you mean 'iris'\?$"):
+        data.load("iri")

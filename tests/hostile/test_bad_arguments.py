@@ -17,12 +17,12 @@ BAD: dict[str, tuple[tuple[str, ...], str]] = {
     "no thread": (("digits", "--threads", "0"), "threads must be at least 1, not 0"),
     "a device that is none": (
         ("digits", "--device", "cpu:-1"),
-        "device 'cpu:-1' cannot be used here: Invalid device string: 'cpu:-1'; use device='cpu'",
+        "device 'cpu:-1' cannot be used here: Invalid device string: 'cpu:-1'; use --device cpu",
     ),
     "a device without memory": (
         ("digits", "--device", "meta"),
         "device 'meta' cannot be used here: Tensor.item() cannot be called on meta tensors; use "
-        "device='cpu'",
+        "--device cpu",
     ),
     "precision": (
         ("digits", "--precision", "float8"),

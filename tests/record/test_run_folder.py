@@ -184,6 +184,12 @@ def test_the_end_of_a_name_is_the_newest_that_ends_so() -> None:
         find_run_folder("igits")
 
 
+def test_last_with_a_slip_of_the_key_is_meant() -> None:
+    made("20260101-120000-digits", 1)
+    with pytest.raises(RunError, match=r"^there is no run lats; did you mean 'last'\?$"):
+        find_run_folder("lats")
+
+
 def test_of_many_runs_the_newest_are_named() -> None:
     for hour in range(10, 20):
         made(f"20260101-{hour}0000-xor", hour)

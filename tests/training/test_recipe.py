@@ -142,7 +142,9 @@ def test_a_recipe_checks_what_it_holds(changed: dict[str, Any], message: str) ->
 
 def test_an_unknown_device_is_one_line_with_the_fix() -> None:
     with pytest.raises(
-        ArgumentError, match=r"^device 'abacus' cannot be used here: .*; use device='cpu'$"
+        ArgumentError,
+        match=r"^device 'abacus' is none of cpu, cuda, mps and auto; use device='cuda' for an "
+        "NVIDIA GPU$",
     ):
         Recipe("digits", device="abacus")
     assert resolve_device("cpu") == torch.device("cpu")

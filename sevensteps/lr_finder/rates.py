@@ -231,7 +231,7 @@ def classify(loss: float, best: float, start: float, nothing: float, above: bool
 
 def most_robust_rate(losses: Mapping[int, float], lowest: float) -> int:
     """The number of the rate to take: of those within 5 % of the best loss, the one whose
-    neighbours have the lowest losses.
+    neighbours have the lowest losses; of equals, the lowest.
 
     A rate beside one that diverges, or does much worse, is thus taken only where no other is as
     good. Losses below `lowest`, which the precision cannot tell from 0, count as `lowest`.
@@ -243,7 +243,7 @@ def most_robust_rate(losses: Mapping[int, float], lowest: float) -> int:
         nearby = [raised[other] for other in (number - 1, number, number + 1) if other in raised]
         return max(nearby), raised[number]
 
-    candidates = (number for number, loss in raised.items() if loss <= ROBUST_RATIO * best)
+    candidates = sorted(number for number, loss in raised.items() if loss <= ROBUST_RATIO * best)
     return min(candidates, key=worst_nearby)
 
 

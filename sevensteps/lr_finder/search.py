@@ -24,6 +24,7 @@ from sevensteps.engine.parameters import multiplications
 from sevensteps.errors import ArgumentError, Error
 from sevensteps.lr_finder.rate_numbers import RATE_COUNT, lowest_rate_number, rate_at, with_rate
 from sevensteps.lr_finder.rates import (
+    NEGLIGIBLE_SHARE,
     Rate,
     Rates,
     best_window,
@@ -143,7 +144,8 @@ class Search:
         """Race the rates stage by stage, choose one, and train it with further seeds."""
         start = self._measure_start()
         edge = largest_stable_rate(self.recipe.step, start.curvature)
-        stages = [self._first_stage(edge, self.plan[0][1])]
+        enough = NEGLIGIBLE_SHARE * start.loss if has_no_minimum(self.resolved) else 0.0
+        stages = [self._first_stage(edge, self.plan[0][1], enough)]
         grid = sorted(stages[0].losses)
         if not math.isfinite(stages[0].lowest):
             raise Error(
@@ -155,7 +157,9 @@ class Search:
             previous = stages[-1]
             numbers = sorted(previous.losses)
             window = best_window(
-                [previous.losses[number].train for number in numbers], size, 10 * start.loss
+                [max(previous.losses[number].train, enough) for number in numbers],
+                size,
+                10 * start.loss,
             )
             remaining = [numbers[index] for index in window]
             if len(stages) + 1 < len(self.plan):
@@ -166,7 +170,7 @@ class Search:
         final = stages[-1]
         chosen = most_robust_rate(
             {number: losses.train for number, losses in final.losses.items()},
-            start.loss * torch.finfo(start.dtype).eps,
+            max(start.loss * torch.finfo(start.dtype).eps, enough),
         )
         if not final.losses[chosen].train < start.loss:
             raise Error(
@@ -184,7 +188,7 @@ class Search:
             nothing=start.uninformed,
             steps=final.steps,
             full=self.full,
-            seeds=self._ratios_with_further_seeds(chosen, grid, final.steps),
+            seeds=self._ratios_with_further_seeds(chosen, grid, final.steps, enough),
             stages=tuple((len(stage.losses), stage.steps) for stage in stages),
             sharpness=describe_sharpness(
                 self.recipe.step, start.curvature, edge, after, rate_at(chosen)
@@ -212,8 +216,10 @@ class Search:
             dtype = training.engine.parameters.dtype
             return Start(loss, min(loss, uninformed), largest_curvature(training), dtype)
 
-    def _first_stage(self, edge: float | None, steps: int) -> Stage:
-        """All rates; the range is moved until the best one does not lie at its border."""
+    def _first_stage(self, edge: float | None, steps: int, enough: float) -> Stage:
+        """All rates; the range is moved until the best one does not lie at its border, or its loss
+        is `enough`.
+        """
         low = lowest_rate_number(self.recipe.step, edge)
         known: dict[int, Losses] = {}
         for _ in range(MAX_SHIFTS + 1):
@@ -223,6 +229,8 @@ class Search:
             position = stage.best - low if math.isfinite(stage.lowest) else 0
             highest_diverges = not math.isfinite(stage.losses[grid[-1]].train)
             if 2 < position < RATE_COUNT - 3 or (position > 2 and highest_diverges):
+                break
+            if position > 2 and stage.lowest <= enough:
                 break
             low += RATE_COUNT // 2 if position > 2 else -RATE_COUNT // 2
         return stage
@@ -247,16 +255,17 @@ class Search:
         return stage
 
     def _ratios_with_further_seeds(
-        self, chosen: int, grid: list[int], steps: int
+        self, chosen: int, grid: list[int], steps: int, enough: float
     ) -> tuple[float, ...]:
         """For each further seed, the loss at the chosen rate over the best of it and its
-        neighbours.
+        neighbours; losses below `enough` count as that.
         """
         numbers = [number for number in (chosen - 1, chosen, chosen + 1) if number in grid]
         ratios = []
         for seed in range(self.recipe.seed + 1, self.recipe.seed + 1 + FURTHER_SEEDS):
             stage = Stage(steps, self._train(numbers, steps, seed))
-            ratios.append(loss_ratio(stage.losses[chosen].train, stage.lowest))
+            loss, lowest = max(stage.losses[chosen].train, enough), max(stage.lowest, enough)
+            ratios.append(loss_ratio(loss, lowest))
         return tuple(ratios)
 
     def _train(
@@ -336,6 +345,16 @@ def classified_rates(stages: list[Stage], start: Start) -> Iterator[Rate]:
                 last.train, stage.lowest, start.loss, start.uninformed, above=number > stage.best
             ),
         )
+
+
+def has_no_minimum(resolved: ResolvedRecipe) -> bool:
+    """Whether the loss is that of classes and nothing but one linear layer stands before it: where
+    a plane separates the classes, the loss goes to 0 as the weights grow, and the longest steps win
+    by nothing but their length. Source: Soudry et al. 2018, The Implicit Bias of Gradient Descent
+    on Separable Data.
+    """
+    matrices = sum(p.ndim > 1 for p in resolved.network.parameters())
+    return matrices == 1 and resolved.output.link in ("sigmoid", "softmax")
 
 
 def require_searchable(recipe: Recipe, resolved: ResolvedRecipe) -> None:

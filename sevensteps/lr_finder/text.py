@@ -5,7 +5,14 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
-from sevensteps.lr_finder.rates import GOOD_RATIO, LABELS, Rates, loss_ratio
+from sevensteps.lr_finder.rates import (
+    GOOD_RATIO,
+    LABELS,
+    NEGLIGIBLE_SHARE,
+    ROBUST_RATIO,
+    Rates,
+    loss_ratio,
+)
 from sevensteps.render.blocks import BLOCKS
 
 ROWS = 8  # of the drawing
@@ -110,6 +117,8 @@ def _trained_sentence(rates: Rates) -> str:
     compared = (
         "the lowest of all"
         if best.lr == rates.suggestion
+        else "as near 0 as it needs to be: longer steps come nearer by larger weights alone"
+        if excess > 100 * (ROBUST_RATIO - 1) and rates.loss <= 2 * NEGLIGIBLE_SHARE * rates.start
         else f"{excess:.2g} % above the lowest, at {best.lr:g}, whose neighbours are worse"
     )
     return (

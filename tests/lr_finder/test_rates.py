@@ -45,6 +45,8 @@ def test_of_equals_the_one_away_from_the_cliff_is_taken() -> None:
     assert most_robust_rate({5: 3.0, 6: 1.0, 7: 3.0}, 1e-9) == 6
     # what the precision cannot tell apart is equal
     assert most_robust_rate({0: 1e-5, 1: 3e-13, 2: 1e-12, 3: 1e-15, 4: 1e-2}, 1e-9) == 2
+    # of equals the lowest
+    assert most_robust_rate({9: 1e-12, 8: 1e-12, 7: 1e-12, 6: 1e-12}, 1e-9) == 6
 
 
 def test_a_window_lies_around_the_best() -> None:

@@ -265,6 +265,21 @@ def test_a_network_whose_units_die_at_every_rate_gets_a_note() -> None:
     assert "a network that ignores its inputs" in dict(view.sentences(rates))["Note"]
 
 
+@pytest.mark.sampled(1)
+def test_a_linear_model_that_separates_its_classes_is_not_sent_to_infinity() -> None:
+    """The loss of such a model has no minimum: the longer the steps, the nearer to 0."""
+    rates = ss.find_learning_rate(
+        "wine", predict="linear()", step="sgd(lr=0.1)", stop="max_steps(400)"
+    )
+    assert rates.sharpness.edge is not None
+    assert rates.suggestion <= 10 * rates.sharpness.edge
+    assert rates.loss <= 0.02 * rates.start
+    assert rates.word == "sure"
+    assert (
+        "longer steps come nearer by larger weights alone" in dict(view.sentences(rates))["Trained"]
+    )
+
+
 def test_slopes_are_those_of_the_losses() -> None:
     rates = ss.find_learning_rate(
         "speed", predict="linear()", step="sgd(lr=0.1)", stop="epochs(20)"

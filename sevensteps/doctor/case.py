@@ -86,16 +86,15 @@ class Case:
     tensors is in `data`, and only conditions that ask the network know of it: `train` and `valid`
     are then None. `networks` are those that train together, by name, where there are several; each
     is examined as a case of its own, `several`.
-    `before_training`: no step has been taken yet. `recipe` and `history` are known for trainings of
-    `ss.train`.
+    `before_training`: no step has been taken yet. `recipe`, `history` and the names of the
+    `classes` are known for trainings of `ss.train`.
     `score_output(output, target)` gives accuracy or r2, where it is known how to read an output.
     `why_not_retrainable` says why `recipe` cannot be trained again here, and what to do instead.
     `data_cache` holds what was worked out about the data, for other cases on the same data: of a
     training of `ss.train` it belongs to its `Data`.
     `sample_limit` samples of each part the network is evaluated on, at most.
-    `findings` are those of the conditions that were asked so far.
-    `ruled_out` is filled by the conditions: (condition, why it is not that one); `not_judged` by
-    whatever could not be asked: (condition or argument of `diagnose`, why).
+    `findings` are those of the conditions that were asked so far. `ruled_out` is filled by the
+    conditions: (condition, why not); `not_judged` by what could not be asked: (condition, why).
     """
 
     observation: Observation
@@ -113,6 +112,7 @@ class Case:
     ruled_out: list[tuple[str, str]] = field(default_factory=list)
     not_judged: list[tuple[str, str]] = field(default_factory=list)
     several: bool = False
+    classes: tuple[str, ...] = ()
     networks: dict[str, nn.Module] = field(default_factory=dict)
     data: dict[str, Pair] = field(default_factory=dict)
     sample_limit: int = SAMPLES

@@ -152,6 +152,7 @@ def training_case(
         history=training.progress.history,
         score_output=output_scorer(output),
         data_cache=training.resolved.data.cache,
+        classes=output.task.classes,
     )
 
 

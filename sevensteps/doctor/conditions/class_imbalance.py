@@ -19,6 +19,7 @@ from torch import Tensor
 
 from sevensteps.doctor.case import Case, targets_of
 from sevensteps.doctor.chance import why_too_early
+from sevensteps.doctor.class_names import class_name, class_subject
 from sevensteps.doctor.class_weights import class_weights
 from sevensteps.doctor.dependence import CHANCE, answers_and_targets
 from sevensteps.doctor.finding import Finding, Measure, Remedy
@@ -60,16 +61,19 @@ def _left_out(case: Case) -> Finding | None:
             STEP,
             "error",
             0.9,
-            f"ignore_index={ignored} leaves a class out of the loss: class {ignored}, {share:.0%} "
+            f"ignore_index={ignored} leaves a class out of the loss: class "
+            f"{class_name(case, ignored)}, {share:.0%} "
             "of the samples, teaches nothing, and the network never answers it.",
             [
                 Measure(
-                    f"share of class {ignored}, which {call.name} ignores",
+                    f"share of class {class_name(case, ignored)}, which {call.name} ignores",
                     significant(share),
                     0,
                     f"ignore_index of {call.where or 'the loss'}",
                 ),
-                Measure(f"recall of class {ignored}", 0, "above 0", "its samples"),
+                Measure(
+                    f"recall of class {class_name(case, ignored)}", 0, "above 0", "its samples"
+                ),
             ],
             [
                 Remedy(
@@ -111,14 +115,16 @@ def _upside_down(case: Case) -> Finding | None:
         STEP,
         "error",
         0.93,
-        f"The class weights are upside down: class {worst}, {float(shares[worst]):.1%} of the "
-        f"samples, weighs {weights[worst]:.2g} in the loss and class {most}, "
+        f"The class weights are upside down: class {class_name(case, worst)}, "
+        f"{float(shares[worst]):.1%} of the "
+        f"samples, weighs {weights[worst]:.2g} in the loss and class "
+        f"{class_name(case, most)}, "
         f"{float(shares[most]):.0%} of them, {weights[most]:.2g}. The rare ones, hard to learn by "
         f"their number alone, count even less: recall {recall[worst]:.2g} against "
         f"{recall[most]:.2g}.",
         [
             Measure(
-                f"weight of class {c}",
+                f"weight of class {class_name(case, c)}",
                 significant(weights[c]),
                 f"above {significant(heavy):g}, that of the common ones",
                 "weight of the loss function, or the gradients",
@@ -126,7 +132,12 @@ def _upside_down(case: Case) -> Finding | None:
             for c in light[:4]
         ]
         + [
-            Measure(f"recall of class {c}", significant(recall[c]), significant(usual), "")
+            Measure(
+                f"recall of class {class_name(case, c)}",
+                significant(recall[c]),
+                significant(usual),
+                "",
+            )
             for c in light[:4]
         ],
         [
@@ -197,22 +208,23 @@ def _never_answered(case: Case) -> Finding | None:
         return None
     if case.task == "tokens" and len(missed) < len(recall) - 1:
         return None  # of many words some are rare
-    rarest = int(shares[missed].argmin())
-    share = float(shares[missed][rarest])
+    share = float(shares[missed].sum())
+    subject, several = class_subject(case, missed)
+    recalls = sorted({significant(recall[c], 2) for c in missed})
+    lowest = " to ".join(f"{value:g}" for value in {recalls[0]: 0, recalls[-1]: 0})
     what = "the training samples" if not places else "what is to be answered"
     return Finding(
         "class_imbalance",
         STEP,
         "warning",
         0.85,
-        f"Class {', '.join(map(str, missed))} makes up "
-        f"{share:.2%} of {what} and is hardly "
-        f"ever recognised (recall {min(recall[c] for c in missed):.2g}), while the common ones "
-        "are: answering without it costs almost no "
-        "loss, and the accuracy hides it.",
+        f"{subject} {'make' if several else 'makes'} up "
+        f"{share:.2%} of {what} and {'are' if several else 'is'} hardly "
+        f"ever recognised (recall {lowest}), while the common ones are: answering "
+        f"without {'them' if several else 'it'} costs almost no loss, and the accuracy hides it.",
         [
             Measure(
-                f"recall of class {c}",
+                f"recall of class {class_name(case, c)}",
                 significant(recall[c]),
                 "like the others'",
                 f"{int((truth == c).sum())} {'positions' if places else 'samples'}",

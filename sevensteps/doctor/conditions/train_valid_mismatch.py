@@ -19,6 +19,7 @@ from __future__ import annotations
 from torch import Tensor
 
 from sevensteps.doctor.case import Case, targets_of
+from sevensteps.doctor.class_names import class_subject
 from sevensteps.doctor.copied_samples import copied_samples
 from sevensteps.doctor.finding import Finding, Measure, Remedy, Severity
 from sevensteps.doctor.kind_of_task import class_indices
@@ -125,13 +126,12 @@ def _examine(case: Case) -> Finding | None:
             ),
         )
         if untrained:
+            subject, several = class_subject(case, untrained)
             return _finding(
                 "warning",
                 0.9,
-                f"Class {', '.join(map(str, untrained[:5]))} occurs in the validation data only: "
-                "the "
-                "network has "
-                "never seen it.",
+                f"{subject} {'occur' if several else 'occurs'} in the validation data only: the "
+                f"network has never seen {'them' if several else 'it'}.",
                 [Measure("classes without a training sample", len(untrained), 0, "")],
                 "split by class (stratified)",
             )

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from sevensteps.api.book import with_book
 from sevensteps.lr_finder.rates import Rates
 from sevensteps.lr_finder.search import search
 from sevensteps.training.recipe import Trained, as_recipe
@@ -20,6 +21,7 @@ def find_learning_rate(
     precision: str | None = None,
     data_dir: Path | str | None = None,
     report: Callable[[str], None] | None = None,
+    book: bool = False,
     **steps: Any,
 ) -> Rates:
     """Find a good learning rate for a training: 32 rates train from the same start over the same
@@ -36,6 +38,8 @@ def find_learning_rate(
     >>> len(rates.rates), rates.loss <= 1.05 * min(rate.train for rate in rates.rates)
     (32, True)
     """
+    if book:
+        steps = with_book(data, steps)
     recipe = as_recipe(
         data, {**steps, "seed": seed, "device": device, "threads": threads, "precision": precision}
     )

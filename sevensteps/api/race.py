@@ -11,6 +11,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, Literal
 
+from sevensteps.api.book import with_book
 from sevensteps.api.race_result import Race
 from sevensteps.api.run import Run
 from sevensteps.api.session import end_summary, finished_run
@@ -39,17 +40,25 @@ from sevensteps.view.race_progress import race_view
 ORDERS = ("own", "shared")
 
 
-def grid(data: str | Data | Recipe, seeds: int | Sequence[int] = 1, **values: Any) -> list[Recipe]:
+def grid(
+    data: str | Data | Recipe,
+    seeds: int | Sequence[int] = 1,
+    *,
+    book: bool = False,
+    **values: Any,
+) -> list[Recipe]:
     """A recipe for every combination of values: `grid("digits", step=["sgd(lr=0.1)",
     "sgd(lr=1)"], seeds=5)` makes ten.
 
     A keyword is a step, or another part of a recipe, with one value or a list of values. `seeds` is
-    a list of seeds, or how many, counted up from the seed of the recipe.
+    a list of seeds, or how many, counted up from the seed of the recipe. `book` is that of `train`.
 
     >>> recipes = grid("xor", step=["sgd(lr=0.1)", "sgd(lr=1.0)"], seeds=2)
     >>> [(repr(recipe.step), recipe.seed) for recipe in recipes]
     [('sgd(lr=0.1)', 0), ('sgd(lr=0.1)', 1), ('sgd(lr=1.0)', 0), ('sgd(lr=1.0)', 1)]
     """
+    if book:
+        values = with_book(data, values)
     first = as_recipe(data, {})
     seed_list = (
         range(first.seed, first.seed + whole("seeds", seeds, at_least=1))
@@ -75,7 +84,7 @@ def grid(data: str | Data | Recipe, seeds: int | Sequence[int] = 1, **values: An
 
 
 def race(
-    recipes: Sequence[Recipe],
+    recipes: Sequence[Recipe] | str | Data | Recipe,
     *,
     halve: bool = False,
     order: Literal["own", "shared"] = "own",
@@ -85,15 +94,17 @@ def race(
     diagnose: Examined = "odd",
     on: str | None = None,
     report: Callable[[Any], None] | None = None,
+    **values: Any,
 ) -> Race:
     """Train all `recipes` at once and compare them; networks of the same shapes are trained
     together, which is faster.
 
     Each recipe gives what it gives alone, up to rounding. Recipes that differ in nothing but the
-    seed count as one, with a spread; `grid` makes such lists. With `order="shared"` all go through
-    the samples in the same order, that of the first recipe's seed, which is written into the
-    recipes; networks on the same batches are trained several times faster. `halve` stops the worse
-    half of the recipes again and again, at ever later epochs. `out` is the folder of the race
+    seed count as one, with a spread; `grid` makes such lists, and `race("digits", step=[…],
+    seeds=5)` is short for a race of `grid("digits", step=[…], seeds=5)`. With `order="shared"` all
+    go through the samples in the same order, that of the first recipe's seed, which is written into
+    the recipes; networks on the same batches are trained several times faster. `halve` stops the
+    worse half of the recipes again and again, at ever later epochs. `out` is the folder of the race
     (default `runs/<date>-race-<name>`, False for none), with a run folder for each recipe. `watch`
     is that of `train`: the share of the time that looking may cost, which all share. `diagnose`
     says who is examined in full at the end: "odd", those that diverged, learned nothing, stay far
@@ -114,6 +125,13 @@ def race(
     >>> result.table[0].label, len(result.runs)
     ('sgd(lr=1.0)', 2)
     """
+    if values:
+        if not isinstance(recipes, str | Data | Recipe):
+            raise ArgumentError(
+                f"a list of recipes says all of each of them; leave {next(iter(values))}= out, or "
+                "give data in place of the list, as in: ss.race('digits', step=[…, …])"
+            )
+        recipes = grid(recipes, **values)
     number("watch", watch, at_least=0, at_most=1)
     if diagnose is not False:
         one_of("diagnose", diagnose, ("odd", "all"))
@@ -253,16 +271,14 @@ def _run_from_task(recipe: ResolvedRecipe, result: TaskResult, folder: Path | No
     )
 
 
-def resolved_recipes(
-    recipes: Sequence[Recipe], order: str, data_dir: Path | str | None
-) -> list[ResolvedRecipe]:
+def resolved_recipes(recipes: Any, order: str, data_dir: Path | str | None) -> list[ResolvedRecipe]:
     """The recipes with every choice made and checked to be on the same data; with a shared `order`
     of the samples written into them.
     """
-    if isinstance(recipes, Recipe | str) or not isinstance(recipes, Sequence):
+    if isinstance(recipes, str) or not isinstance(recipes, Sequence):
         raise ArgumentError(
-            f"a race takes a list of recipes, not {cut(repr(recipes))}; write one with "
-            "ss.grid(data, step=[…, …])"
+            f"a race takes a list of recipes, not {cut(repr(recipes))}; write "
+            "ss.race(data, step=[…, …])"
         )
     for place, recipe in enumerate(recipes, 1):
         if not isinstance(recipe, Recipe):
@@ -273,7 +289,7 @@ def resolved_recipes(
     one_of("order", order, ORDERS)
     if not recipes:
         raise ArgumentError("a race of no recipes has no winner; give at least one")
-    resolved = grouping.resolve_all(recipes, data_dir)
+    resolved = grouping.resolve_all([*recipes], data_dir)
     require_same_data(
         [entry.recipe for entry in resolved], [entry.data.digest for entry in resolved]
     )

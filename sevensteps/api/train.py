@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Literal
 
+from sevensteps.api.book import with_book
 from sevensteps.api.resume import resume
 from sevensteps.api.run import Run
 from sevensteps.api.session import (
@@ -36,6 +37,7 @@ def train(
     progress: bool | None = None,
     watch: float | DoctorObserver = 0.02,
     observers: Sequence[Observer] = (),
+    book: bool = False,
     **steps: Any,
 ) -> Run:
     """Train a network in seven steps, and record the training in a run folder.
@@ -46,7 +48,8 @@ def train(
     for none); the state is saved there every `save_every` seconds and at the end, for `resume`.
     `progress` shows a live line (default: on a terminal; in a notebook a live picture). `watch` is
     the share of the time that watching the training may cost (0: it is not watched); what is wrong
-    is in `run.findings`.
+    is in `run.findings`. `book` takes the steps that fastbook prints for the data ("speed",
+    "mnist37") in place of those left out.
     Processes started by `torchrun` share each step. PyTorch's global state, generators included, is
     left as it was. Raises `sevensteps.Error`, one line with the fix, for anything that does not
     fit, before the first step and before a folder is made.
@@ -55,6 +58,8 @@ def train(
     >>> run.summary["stop"]["rule"], len(run.history)
     ('epochs', 2)
     """
+    if book:
+        steps = with_book(data, steps)
     group = join()
     with group.consensus():
         recipe = as_recipe(

@@ -142,7 +142,7 @@ def combinations(options: RecipeOptions, seeds: int) -> list[Recipe]:
 
     whole("seeds", seeds, at_least=1)
     repeatable = {name: v for name, v in options.values.items() if isinstance(v, tuple)}
-    lists = {name: list(values) for name, values in repeatable.items() if values}
+    lists: dict[str, Any] = {name: list(values) for name, values in repeatable.items() if values}
     single = {name: v for name, v in options.values.items() if name not in repeatable}
     return [
         recipe

@@ -3,14 +3,16 @@
 Each module has a docstring (what it is, in one sentence; then its mechanism, what is measured, the
 source, the remedies, and what it is silent on), STEP (which of the seven steps it blames), EXPLAINS
 (conditions that are symptoms of it), and `examine(case) -> Finding | None`, which may add to
-`case.ruled_out` why it is not this one. They are asked in this order: the last may read the
-`case.findings` of all others.
+`case.ruled_out` why it is not this one. One whose cases differ also has `title(finding)`. They are
+asked in this order: the last may read the `case.findings` of all others.
 """
 
 from __future__ import annotations
 
 import importlib
 from types import ModuleType
+
+from sevensteps.doctor.finding import Finding
 
 BY_STEP: dict[str, tuple[str, ...]] = {
     "initialize": ("symmetric_units", "signal_vanishes", "signal_explodes", "output_overconfident"),
@@ -86,3 +88,12 @@ def summary(name: str) -> str:
     """What the condition `name` is, in one sentence: the first paragraph of its docstring."""
     first = " ".join((condition(name).__doc__ or name).split("\n\n")[0].split())
     return first.removeprefix(f"{name}: ")
+
+
+def title(finding: Finding) -> str:
+    """What is wrong, in one sentence without its full stop: that of this very case where its
+    condition tells several apart, else its summary.
+    """
+    of_case = getattr(condition(finding.condition), "title", None)
+    text: str = of_case(finding) if of_case else ""
+    return text or summary(finding.condition).rstrip(".")

@@ -72,6 +72,8 @@ FAR, NEARLY_ALL = 50.0, 0.95  # spreads of the others that a mark lies away; lea
 LEAST_MARKS, DIFFERENT = 5, 10  # rows with a mark; other numbers, fewer are codes
 ROWS, MOST_COLUMNS = 5000, 200  # that are looked through
 STRETCHES = 10  # of the losses, fewer say nothing of the first
+SIZE = "root mean square of the inputs"
+SPREADS = "largest column's spread against the smallest"
 MARGIN = 0.05  # of the score that a simple model on standardised inputs does better
 
 
@@ -121,13 +123,11 @@ def examine(case: Case) -> Finding | None:
         learned = known_to_learn(case, 0.5) and not _fell_at_once(case)
         if learned or not (case.loss_is_error or _first_layer_suffers(case)):
             return None
-    evidence = [
-        Measure("root mean square of the inputs", significant(size), "about 1", "samples seen")
-    ]
+    evidence = [Measure(SIZE, significant(size), "about 1", "samples seen")]
     if table:
         evidence.append(
             Measure(
-                "largest column's spread against the smallest",
+                SPREADS,
                 significant(apart),
                 f"below {APART:g}",
                 "standard deviations",
@@ -189,6 +189,18 @@ def examine(case: Case) -> Finding | None:
         },
         0,
     )
+
+
+def title(finding: Finding) -> str:
+    """Which of the three it is."""
+    observed = {measure.measure: measure.observed for measure in finding.evidence}
+    if (size := observed.get(SIZE)) is None:
+        return "A number that stands for what is missing lies far outside of all others"
+    if observed.get(SPREADS, 1.0) > APART:
+        return "The columns are of such different size that no learning rate suits all"
+    if size >= LARGE:
+        return "The inputs are so large that no usual learning rate suits"
+    return "The inputs are so small that the first layer hardly learns from them"
 
 
 def _inputs(case: Case) -> Tensor | None:

@@ -18,6 +18,8 @@ logarithm is missing, and the network has learned all the same.
 
 from __future__ import annotations
 
+import re
+
 import torch
 
 from sevensteps.doctor.case import Case
@@ -73,6 +75,14 @@ ORDERED = (
     *("binary_cross_entropy", "binary_cross_entropy_with_logits", "cross_entropy"),
     *("poisson_nll_loss", "soft_margin_loss"),
 )
+
+
+def title(finding: Finding) -> str:
+    """That of the most common case: what a probability is made of is applied twice."""
+    twice = re.match(
+        r"The network ends in a (softmax|sigmoid)\b.* applies another\b", finding.explanation, re.S
+    )
+    return f"The {twice[1]} is applied twice, by the network and by the loss" if twice else ""
 
 
 def examine(case: Case) -> Finding | None:

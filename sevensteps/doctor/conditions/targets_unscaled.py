@@ -123,6 +123,13 @@ def _tiny(size: float, output_size: float, score: float) -> Finding:
     )
 
 
+def title(finding: Finding) -> str:
+    """Which of the two it is."""
+    targets, outputs = (measure.observed for measure in finding.evidence[:2])
+    size = "larger" if targets > outputs else "smaller"
+    return f"The targets are far {size} than what an untrained network gives"
+
+
 def _sizes(targets: float, outputs: float) -> list[Measure]:
     return [
         Measure("root mean square of the targets", significant(targets), "about 1", "targets seen"),

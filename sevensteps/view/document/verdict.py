@@ -10,7 +10,7 @@ from statistics import median
 from typing import Any
 
 from sevensteps.doctor.case import Case
-from sevensteps.doctor.conditions import condition_names, summary
+from sevensteps.doctor.conditions import condition_names, summary, title
 from sevensteps.doctor.diagnosis import Diagnosis
 from sevensteps.doctor.finding import Finding, Measure, Remedy
 from sevensteps.doctor.learning import judge
@@ -148,7 +148,7 @@ def _finding(finding: Finding, context: Context) -> dict[str, Any]:
         "symptoms": [_finding(symptom, context) for symptom in finding.symptoms[:FINDINGS]],
     }
     if finding.condition in condition_names():
-        content["title"] = summary(finding.condition).rstrip(".")
+        content["title"] = title(finding)
     if text := consequence(finding.condition):
         content["consequence"] = text
     drawn = _drawn(finding, context)

@@ -13,7 +13,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from sevensteps.doctor.case import Case, Pair, targets_of
+from sevensteps.doctor.case import Case
 from sevensteps.doctor.dependence import CHANCE, answers_and_targets
 from sevensteps.doctor.measures import (
     final_loss,
@@ -33,6 +33,7 @@ from sevensteps.doctor.other_scores import (
     score_in_looks,
     score_of_unknown_loss,
 )
+from sevensteps.doctor.pairs import Pair, targets_of
 from sevensteps.observe.structure import rows
 
 WEAK = 0.2  # of this way on the training data, where the validation data show nothing

@@ -14,7 +14,8 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from sevensteps.doctor.case import Case, targets_of
+from sevensteps.doctor.case import Case
+from sevensteps.doctor.pairs import targets_of
 from sevensteps.observe.structure import rows, spread_indices
 
 LEAST, MOST = 100, 400  # samples

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from sevensteps.doctor.asking import ask
-from sevensteps.doctor.case import Case, targets_of
+from sevensteps.doctor.case import Case
 from sevensteps.doctor.chance import MIN_STEPS, compare_loss, why_too_early
 from sevensteps.doctor.finding import Measure
 from sevensteps.doctor.identify_loss import CROSS_ENTROPIES
@@ -37,6 +37,7 @@ from sevensteps.doctor.other_scores import (
     score_of_head,
     target_of_head,
 )
+from sevensteps.doctor.pairs import targets_of
 from sevensteps.observe.call import LossTerm
 from sevensteps.observe.structure import tensors_of
 

@@ -9,8 +9,9 @@ import math
 import torch
 from torch import Tensor
 
-from sevensteps.doctor.case import Case, targets_of
+from sevensteps.doctor.case import Case
 from sevensteps.doctor.kind_of_task import class_indices
+from sevensteps.doctor.pairs import targets_of
 from sevensteps.doctor.probes import JUDGED, relation_across
 from sevensteps.doctor.validation_neighbours import both_parts
 from sevensteps.observe.structure import sample_count

@@ -13,9 +13,10 @@ import torch
 from torch import Tensor
 
 from sevensteps.doctor.asking import ask
-from sevensteps.doctor.case import Case, targets_of
+from sevensteps.doctor.case import Case
 from sevensteps.doctor.kind_of_task import accuracy_of_positions, class_indices, outputs_fit
 from sevensteps.doctor.loss_purpose import is_error, purpose_of
+from sevensteps.doctor.pairs import targets_of
 from sevensteps.doctor.simple_models import nearest_samples
 from sevensteps.metrics import baseline, r2
 from sevensteps.observe.call import LossTerm

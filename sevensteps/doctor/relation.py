@@ -9,7 +9,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from sevensteps.doctor.case import Case, targets_of
+from sevensteps.doctor.case import Case
+from sevensteps.doctor.pairs import targets_of
 
 ROWS, LEAST = 4000, 50  # samples of each part
 SAMPLES_PER_COLUMN = 5

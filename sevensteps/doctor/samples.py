@@ -13,7 +13,7 @@ from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
 from sevensteps.doctor.asking import TARGETS
-from sevensteps.doctor.case import Pair
+from sevensteps.doctor.pairs import Pair
 from sevensteps.errors import ArgumentError
 from sevensteps.observe.structure import joined, map_tensors, sample_count, tensors_of
 from sevensteps.seeds import Isolation

@@ -14,8 +14,9 @@ import torch
 from jaxtyping import Float, Int, Shaped
 from torch import Tensor
 
-from sevensteps.doctor.case import Case, Pair
+from sevensteps.doctor.case import Case
 from sevensteps.doctor.kind_of_task import class_indices
+from sevensteps.doctor.pairs import Pair
 from sevensteps.observe.structure import spread_indices
 
 MAX_ROWS = 400  # samples that a simple model is judged on

@@ -11,7 +11,8 @@ import torch
 from torch import nn
 
 from sevensteps.doctor.asking import ask, mended, mended_targets
-from sevensteps.doctor.case import Case, Pair, failure_text
+from sevensteps.doctor.case import Case, failure_text
+from sevensteps.doctor.pairs import Pair
 from sevensteps.observe.structure import main_output, rows
 
 TRIED = 8  # samples

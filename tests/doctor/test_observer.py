@@ -13,10 +13,11 @@ from torch import Tensor, nn
 
 import sevensteps as ss
 from sevensteps.api.run import Run
-from sevensteps.doctor.case import Case, Pair
+from sevensteps.doctor.case import Case
 from sevensteps.doctor.conditions import BY_STEP
 from sevensteps.doctor.diagnosis import diagnosis_of
 from sevensteps.doctor.observer import DoctorObserver, examine_start
+from sevensteps.doctor.pairs import Pair
 from sevensteps.errors import ArgumentError
 from sevensteps.training import state
 from sevensteps.training.recipe import Recipe

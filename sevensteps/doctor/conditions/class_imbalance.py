@@ -17,7 +17,7 @@ import torch
 from jaxtyping import Int
 from torch import Tensor
 
-from sevensteps.doctor.case import Case, targets_of
+from sevensteps.doctor.case import Case
 from sevensteps.doctor.chance import why_too_early
 from sevensteps.doctor.class_names import class_name, class_subject
 from sevensteps.doctor.class_weights import class_weights
@@ -25,6 +25,7 @@ from sevensteps.doctor.dependence import CHANCE, answers_and_targets
 from sevensteps.doctor.finding import Finding, Measure, Remedy
 from sevensteps.doctor.kind_of_task import answered_positions, class_indices, known_positions
 from sevensteps.doctor.measures import significant
+from sevensteps.doctor.pairs import targets_of
 
 STEP = "repeat"
 EXPLAINS = ("underfitting", "stopped_early", "too_small", "learning_rate_too_low")

@@ -21,7 +21,7 @@ import math
 import torch
 from torch import Tensor
 
-from sevensteps.doctor.case import Case, targets_of
+from sevensteps.doctor.case import Case
 from sevensteps.doctor.finding import Finding, Measure, Remedy
 from sevensteps.doctor.gradient_use import known_to_learn
 from sevensteps.doctor.learning import judge
@@ -32,6 +32,7 @@ from sevensteps.doctor.measures import (
     significant,
     weight_layers,
 )
+from sevensteps.doctor.pairs import targets_of
 from sevensteps.doctor.simple_models import simple_model_score, worse_than_simple_model
 from sevensteps.observe.structure import first_tensor
 

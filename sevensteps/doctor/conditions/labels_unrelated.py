@@ -27,13 +27,14 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from sevensteps.doctor.case import Case, Pair, targets_of
+from sevensteps.doctor.case import Case
 from sevensteps.doctor.fed_data import comparison
 from sevensteps.doctor.finding import Finding, Measure, Remedy
 from sevensteps.doctor.kind_of_task import class_indices
 from sevensteps.doctor.learning import judge
 from sevensteps.doctor.measures import learned_enough, significant
 from sevensteps.doctor.overlay import overlay
+from sevensteps.doctor.pairs import Pair, targets_of
 from sevensteps.doctor.probes import TELLS, strongest_relation
 from sevensteps.doctor.simple_models import nearest_samples, simple_model_score, standardized_table
 

@@ -22,10 +22,11 @@ from typing import Any
 import torch
 
 from sevensteps.doctor.asking import ask, set_mode
-from sevensteps.doctor.case import Case, Pair, subset, targets_of
+from sevensteps.doctor.case import Case
 from sevensteps.doctor.finding import Finding, Measure, Remedy
 from sevensteps.doctor.loss_purpose import purpose_of
 from sevensteps.doctor.measures import significant
+from sevensteps.doctor.pairs import Pair, subset, targets_of
 from sevensteps.doctor.questions.twice import Twice, twice
 from sevensteps.doctor.simple_models import targets_are_inputs
 from sevensteps.observe.structure import rows, sample_count, to_device

@@ -20,7 +20,7 @@ from __future__ import annotations
 
 from statistics import fmean
 
-from sevensteps.doctor.case import Case, targets_of
+from sevensteps.doctor.case import Case
 from sevensteps.doctor.collapse import collapse
 from sevensteps.doctor.finding import Finding, Measure, Remedy
 from sevensteps.doctor.gradient_use import known_to_learn
@@ -36,6 +36,7 @@ from sevensteps.doctor.measures import (
     significant,
     step_with_rate,
 )
+from sevensteps.doctor.pairs import targets_of
 from sevensteps.doctor.questions.more_steps import more_steps
 from sevensteps.doctor.room_for_rate import room_for_rate
 from sevensteps.doctor.simple_models import (

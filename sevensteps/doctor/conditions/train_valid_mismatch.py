@@ -18,13 +18,14 @@ from __future__ import annotations
 
 from torch import Tensor
 
-from sevensteps.doctor.case import Case, targets_of
+from sevensteps.doctor.case import Case
 from sevensteps.doctor.class_names import class_subject
 from sevensteps.doctor.copied_samples import copied_samples
 from sevensteps.doctor.finding import Finding, Measure, Remedy, Severity
 from sevensteps.doctor.kind_of_task import class_indices
 from sevensteps.doctor.label_codes import labels_at_random, renamed_classes
 from sevensteps.doctor.measures import learned_enough, significant
+from sevensteps.doctor.pairs import targets_of
 from sevensteps.doctor.recoded_words import recoded_words
 from sevensteps.doctor.relation import relation
 from sevensteps.doctor.scaled_apart import are_apart, scaled_apart, scales_of_parts

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 import torch
 
 from sevensteps.doctor.asking import ask
-from sevensteps.doctor.case import Case, Pair, failure_text, targets_of
+from sevensteps.doctor.case import Case, failure_text
+from sevensteps.doctor.pairs import Pair, targets_of
 from sevensteps.doctor.questions.asker import work_of
 from sevensteps.observe.structure import rows, sample_count
 

@@ -124,8 +124,8 @@ PAIRS: list[Pair] = [
         "arms: the distance from the targets",
         ("loss_unsuited",),
         angle_for_distance,
-        0.8,
-        0.93,
+        0.92,
+        0.97,
     ),
     Pair(
         "yields: a penalty far above the error",

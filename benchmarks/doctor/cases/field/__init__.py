@@ -7,7 +7,8 @@ which 6 of 164 runs had been accused, were opened on 30 November 2026, and what 
 conditions was mended; fourteen more, with 2 of 118, on the same day; twelve more, with 6 of 104, on
 1 December 2026; ten that were written after that, with 0 of 60, later on that day, and ten more,
 with 3 of 60, at its end. Of the first eight that are kept back, the three trainings that a first
-run accused or could not watch have been looked into; five were added later on that day.
+run accused or could not watch have been looked into; five were added later on that day, and four
+after these: "frozen_on_purpose", "harder_by_design", "losses_below_zero" and "single_samples".
 """
 
 from __future__ import annotations
@@ -127,12 +128,16 @@ KEPT_BACK: tuple[str, ...] = (
     "claims",
     "forgers",
     "formulas",
+    "frozen_on_purpose",
+    "harder_by_design",
     "hashed_text",
+    "losses_below_zero",
     "noisy_measures",
     "older_ideas",
     "ported",
     "scribes",
     "sensors",
+    "single_samples",
     "slow_starts",
     "weather",
 )

@@ -129,6 +129,7 @@ def test_raw_numbers_are_scaled_and_answers_come_in_raw_units(
 
 
 @five_seeds
+@pytest.mark.long
 def test_one_fault_behind_another(seed: int) -> None:
     run, decisions = heal(
         "digits",
@@ -328,6 +329,7 @@ def test_what_train_refuses_is_refused(tmp_path: Path) -> None:
 
 
 @five_seeds
+@pytest.mark.long
 def test_a_recipe_can_be_healed_and_what_is_done_is_reported(seed: int) -> None:
     reports: list[str] = []
     run, _ = heal(ss.Recipe("digits", **ZEROS, seed=seed), report=reports.append)

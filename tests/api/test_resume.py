@@ -183,6 +183,7 @@ def test_an_interrupted_run_goes_on_to_the_same_end(at: int) -> None:
     assert run.summary["reasons"] == whole.summary["reasons"]
 
 
+@pytest.mark.long
 def test_more_often_interrupted_than_not() -> None:
     whole = ss.train("xor", **PLAIN, out="whole")
     interrupted(2)
@@ -244,6 +245,7 @@ def test_a_clock_that_is_set_back_changes_nothing(monkeypatch: pytest.MonkeyPatc
     assert same(ss.resume("run"), whole)
 
 
+@pytest.mark.long
 def test_what_watching_observed_is_stored() -> None:
     whole = ss.train("xor", **PLAIN, out="whole", watch=1.0)
     ss.train("xor", **PLAIN, out="run", watch=1.0, observers=[Keeping(7)])

@@ -73,7 +73,6 @@ def here(watched_run: Path, sevensteps: Command) -> None:
 @pytest.mark.parametrize(
     ("run", "code"), [("runs/faulty", 1), ("faulty", 1), ("last", 1), ("loop", 1), ("healthy", 0)]
 )
-@pytest.mark.sampled(1)
 def test_a_run_by_folder_by_name_or_as_the_last_and_what_check_leaves(
     run: str, code: int, sevensteps: Command
 ) -> None:

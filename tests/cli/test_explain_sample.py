@@ -98,6 +98,7 @@ def test_data_that_came_from_python_are_not_there(sevensteps: Command) -> None:
     )
 
 
+@pytest.mark.long
 def test_the_book_s_digits(sevensteps: Command, mnist_dir: Path) -> None:
     ss.train(
         "mnist37",

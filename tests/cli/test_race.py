@@ -17,6 +17,7 @@ from tests.cli.conftest import CommandResult
 RACE = ("race", "iris", "--predict", "mlp(4)", "--stop", "epochs(4)", "--threads", "1")
 
 
+@pytest.mark.long
 def test_the_table_is_read_at_eighty_columns(sevensteps: Callable[..., CommandResult]) -> None:
     result = sevensteps(
         *RACE,

@@ -71,6 +71,7 @@ def test_a_name_is_never_cut(
     assert len(line) <= max(80, width)
 
 
+@pytest.mark.long
 def test_a_huge_number_takes_no_more_room_than_others(sevensteps: Command) -> None:
     train_run("diverged", 10)
     file = Path("runs/diverged/run.json")

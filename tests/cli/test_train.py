@@ -299,6 +299,7 @@ def test_code_in_a_recipe_runs_only_if_allowed(sevensteps: Command) -> None:
 ZEROS = ("digits", "--predict", "mlp(30)", "--initialize", "zeros()", "--stop", "epochs(6)")
 
 
+@pytest.mark.long
 def test_healing_says_what_it_changed_and_ends_with_the_healed_run(sevensteps: Command) -> None:
     result = sevensteps("train", *ZEROS, "--heal", "--budget", "30", "--out", "kept")
     assert result.code == 0
@@ -325,6 +326,7 @@ def test_healing_says_what_it_changed_and_ends_with_the_healed_run(sevensteps: C
     )
 
 
+@pytest.mark.long
 def test_healing_as_json_is_lines_of_json(sevensteps: Command) -> None:
     completed = sevensteps("train", *ZEROS, "--heal", "--json", "--out", "kept")
     assert completed.code == 0

@@ -69,6 +69,7 @@ def test_weights_that_are_pulled_to_nothing() -> None:
     assert "weight_decay_too_strong" not in conditions(optimizer="Adam", weight_decay=1e-4)
 
 
+@pytest.mark.long
 def test_steps_that_are_rounded_away() -> None:
     assert "updates_rounded_away" in conditions(dtype=torch.bfloat16, lr=2e-5)
     assert "updates_rounded_away" not in conditions(dtype=torch.bfloat16, lr=1e-2)

@@ -72,7 +72,7 @@ def trained_alone(
 @pytest.mark.parametrize(
     "step", ["sgd(lr=1.0)", "sgd(lr=1.0, momentum=0.9)", "sgd(lr=1.0, momentum=0.5, nesterov=True)"]
 )
-@pytest.mark.sampled(1)
+@pytest.mark.long
 def test_the_edge_of_a_quadratic_is_where_theory_puts_it(step: str) -> None:
     data, eigenvalue = quadratic()
     m = {"sgd(lr=1.0)": 0.0, "sgd(lr=1.0, momentum=0.9)": 0.9}.get(step, 0.5)

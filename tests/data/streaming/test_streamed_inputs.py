@@ -130,6 +130,7 @@ def test_every_sample_comes_once_in_whole_batches(
 
 
 @given(st.integers(1, 60), st.integers(1, 9), st.integers(40, 1000), st.booleans())
+@pytest.mark.long
 def test_skipping_batches_leaves_the_rest_as_it_was(
     count: int, size: int, memory: int, drop_last: bool
 ) -> None:

@@ -74,7 +74,6 @@ def by_sample(upside: bool) -> Loss:
 
 @pytest.mark.parametrize("make", [module, by_sample])
 @five_seeds
-@pytest.mark.sampled(1)
 def test_classes(make: Callable[[bool], Loss], seed: int) -> None:
     torch.manual_seed(seed)
     x, y = kinds()
@@ -83,6 +82,7 @@ def test_classes(make: Callable[[bool], Loss], seed: int) -> None:
 
 
 @five_seeds
+@pytest.mark.long
 def test_yes_and_no(seed: int) -> None:
     torch.manual_seed(seed)
     x = torch.randn(2400, 6)
@@ -94,6 +94,7 @@ def test_yes_and_no(seed: int) -> None:
 
 
 @five_seeds
+@pytest.mark.long
 def test_masks(seed: int) -> None:
     """A class for each pixel, most of them background."""
     torch.manual_seed(seed)

@@ -173,6 +173,7 @@ def test_an_input_that_would_tell_more_is_missed_by_a_network_that_learned_half(
 
 
 @three_seeds
+@pytest.mark.long
 def test_rows_of_pixels_that_a_slice_leaves_out(seed: int) -> None:
     torch.manual_seed(seed)
     x = torch.randn(300, 1, 8, 8)

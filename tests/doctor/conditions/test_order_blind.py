@@ -61,10 +61,12 @@ def test_words_without_positions_are_a_set() -> None:
     assert trained(right, WORDS, (WORDS[:, 0] > 5).long(), 8) is None
 
 
+@pytest.mark.long
 def test_weights_that_are_as_they_were_drawn_have_seen_no_order_yet() -> None:
     assert trained(Pooled(nn.Linear(4, 16)), SERIES, (SERIES[:, 0, 0] > 0).long(), lr=1e-6) is None
 
 
+@pytest.mark.long
 def test_a_simple_model_that_sees_the_order_and_does_better_says_so() -> None:
     finding = trained(Pooled(nn.Linear(4, 16)), SERIES, (SERIES[:, 0, 0] > 0).long())
     assert finding is not None

@@ -115,7 +115,6 @@ def ignored(output: Tensor, target: Tensor) -> Tensor:
     ],
     ids=["tokens", "on the left, by hand", "classes first", "features, attention"],
 )
-@pytest.mark.sampled(1)
 def test_padding_that_counts_is_named(
     build: Callable[[], nn.Module],
     draw: Callable[[], tuple[Tensor, Tensor]],

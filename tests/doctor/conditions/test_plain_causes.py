@@ -117,6 +117,7 @@ def test_a_neck_of_one_unit(width: int) -> None:
     assert ("too_small" in names) == (width == 1)
 
 
+@pytest.mark.long
 def test_a_neck_of_one_rectified_unit_is_too_small_even_where_it_is_off() -> None:
     kinds = torch.arange(600) % 12
     x = 3 * F.one_hot(kinds, 12).float() @ torch.randn(12, 8) + torch.randn(600, 8)
@@ -154,7 +155,7 @@ def test_a_loss_that_is_deaf_to_one_of_two_classes(loss_fn: Loss, named: bool) -
 
 
 @pytest.mark.parametrize("difference", [0.02, 1.0])
-@pytest.mark.sampled(1)
+@pytest.mark.long
 def test_columns_that_are_nearly_copies(difference: float) -> None:
     common, own = torch.randn(600, 3), torch.randn(600, 3)
     x = torch.cat([common + difference * own, common - difference * own], 1)
@@ -216,7 +217,7 @@ def test_whole_numbers_are_classes_or_grades(ordered: bool) -> None:
 
 
 @pytest.mark.parametrize("length", [2.0, 0.9])
-@pytest.mark.sampled(1)
+@pytest.mark.long
 def test_a_loop_that_is_sure_of_wrong_classes(length: float) -> None:
     x = torch.randn(320, 24, 2)
     y = (x[:, -1, 0] > 0).long() + (x[:, -2, 1] > 0).long()
@@ -237,7 +238,7 @@ def test_a_loss_that_is_large_as_a_sum_says_nothing_of_the_signal() -> None:
 
 
 @pytest.mark.parametrize("rounded", [True, False])
-@pytest.mark.sampled(1)
+@pytest.mark.long
 def test_a_rounding_before_the_loss_has_no_slope(rounded: bool) -> None:
     x = 2 * torch.rand(320, 3)
     y = (1 + x[:, :1] + 2 * x[:, 1:2] * x[:, 2:]).round()
@@ -351,7 +352,7 @@ def test_a_last_bias_far_from_all_targets(bias: float) -> None:
 
 
 @pytest.mark.parametrize("size", [6.0, 0.2])
-@pytest.mark.sampled(1)
+@pytest.mark.long
 def test_gates_of_large_weights(size: float) -> None:
     x = torch.randn(320, 12, 2)
     y = (x.sum((1, 2)) > 0).long()

@@ -116,6 +116,7 @@ def test_a_loss_that_is_no_error_says_nothing_of_samples() -> None:
     assert joined(pairs, loss_fn=apart) is None
 
 
+@pytest.mark.long
 def test_time_in_the_first_axis_is_no_batch() -> None:
     turned = Net(lambda rnn, out, x: out(rnn(x)[0][-1]), nn.GRU(3, 8), nn.Linear(8, 2))
     assert joined(turned, fed=lambda x: x.transpose(0, 1)) is None

@@ -137,6 +137,7 @@ def test_a_column_that_is_the_target_is_named() -> None:
     assert numbers.where == {"columns": [0]}
 
 
+@pytest.mark.long
 def test_tables_without_their_targets_are_not_accused() -> None:
     assert table(TABLE, CLASSES) is None
     assert table(TABLE, NUMBERS) is None
@@ -158,6 +159,7 @@ def test_a_column_that_is_filled_in_once_the_target_is_known_is_named() -> None:
     assert "alone tells" in sure.explanation
 
 
+@pytest.mark.long
 def test_a_column_that_the_target_is_computed_from_is_not_accused() -> None:
     yes = (TABLE[:, 2] > 0.2).long()
     assert table(TABLE, yes) is None  # the others tell nothing

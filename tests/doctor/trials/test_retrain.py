@@ -378,6 +378,7 @@ def test_a_loader_brings_samples_of_its_own(monkeypatch: pytest.MonkeyPatch) -> 
 # -- one fault behind another ----------------------------------------------------------------------
 
 
+@pytest.mark.long
 def test_a_fault_behind_a_fault_is_proven_together() -> None:
     recipe = resolved(replace(ZEROS, step="sgd(lr=20.0)"))
     found = finding(CURE)
@@ -394,6 +395,7 @@ def test_a_fault_behind_a_fault_is_proven_together() -> None:
     assert network.metrics["valid"]["accuracy"] > 0.3
 
 
+@pytest.mark.long
 def test_behind_a_cure_that_is_enough_there_is_nothing() -> None:
     data = ss.data.load("digits")
     assert RecipeBackend(resolved(ZEROS), data).remedies_behind("symmetric_units", CURE) == []

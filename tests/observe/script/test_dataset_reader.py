@@ -145,6 +145,7 @@ print(signal.getsignal(signal.SIGALRM) == signal.SIG_DFL, signal.getitimer(signa
 """
 
 
+@pytest.mark.long
 def test_a_sample_that_never_comes() -> None:
     run = subprocess.run(
         [sys.executable, "-c", HANGING], capture_output=True, text=True, timeout=100, check=False

@@ -56,6 +56,7 @@ def test_a_softmax_before_the_loss_by_its_line() -> None:
     assert proposal.change == {"loss": f"take_off(function='softmax', place='{place}')"}
 
 
+@pytest.mark.long
 def test_a_learning_rate_by_its_factor() -> None:
     found = proposed(F.cross_entropy, lr=100.0)
     factors = [p.change["step"] for p in found if p.condition == "learning_rate_too_high"]
@@ -82,6 +83,7 @@ def broadcast(output: Tensor, target: Tensor) -> Tensor:
 
 
 @pytest.mark.filterwarnings("ignore:Using a target size")
+@pytest.mark.long
 def test_a_target_of_another_shape_by_its_line() -> None:
     place = f"{Path(__file__).name}:{broadcast.__code__.co_firstlineno + 1}"
     changes = [p.change for p in proposed(broadcast)]

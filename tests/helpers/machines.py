@@ -20,17 +20,15 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 # What shares its work between threads, or takes time: the engines, the loop, the search for a rate.
-TRAININGS = [
-    "tests/engine",
-    "tests/training",
-    "tests/lr_finder",
-    "--ignore=tests/engine/distributed",
-]
-# What rounds, besides: the steps and the explanations.
-NUMBERS = [*TRAININGS, "tests/steps", "tests/explain/gradient", "tests/explain/one_step"]
-# What is judged by numbers, besides: the doctor's conditions, where rounding differs the most.
+ENGINES = ["tests/engine", "tests/training", "--ignore=tests/engine/distributed"]
+TRAININGS = [*ENGINES, "tests/lr_finder"]
+# What rounds: the engines, the steps and the explanations.
+NUMBERS = [*ENGINES, "tests/steps", "tests/explain/gradient", "tests/explain/one_step"]
+# What is judged by numbers, besides: rates, and the doctor's conditions, where rounding differs the
+# most.
 JUDGEMENTS = [
     *NUMBERS,
+    "tests/lr_finder",
     "tests/doctor/test_conditions.py::test_a_fault_is_named_with_its_evidence",
     "tests/doctor/test_observer.py",
 ]
@@ -39,7 +37,7 @@ JUDGEMENTS = [
 @dataclass(frozen=True)
 class Machine:
     """What a variant sets: environment variables, data beside the repository, busy cores; and the
-    tests that it may show something by: one of them has all, the others those of `make test`.
+    tests that it may show something by.
     """
 
     name: str
@@ -47,7 +45,7 @@ class Machine:
     variables: dict[str, str] = field(default_factory=dict)
     shared: bool = True
     busy: bool = False
-    long: bool = False  # also the tests that take seconds
+    long: bool = True  # also the tests that take seconds
 
 
 MACHINES = [
@@ -61,7 +59,6 @@ MACHINES = [
             "OMP_NUM_THREADS": "1",
         },
         shared=False,
-        long=True,
     ),
     Machine(
         "two threads, AVX2",
@@ -78,6 +75,7 @@ MACHINES = [
         TRAININGS,
         {"MKL_ENABLE_INSTRUCTIONS": "SSE4_2", "OMP_NUM_THREADS": "2"},
         busy=True,
+        long=False,
     ),
 ]
 

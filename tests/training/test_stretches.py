@@ -340,7 +340,7 @@ def compiled(
 
 @NEEDS_NUMBA
 @pytest.mark.parametrize("name", ["one by one", "uneven batches", "momentum", "adam", "dropout"])
-@pytest.mark.sampled(2)
+@pytest.mark.long  # the machine code of float64 takes long to compile
 def test_machine_code_comes_to_the_same_bits_watched_resumed_and_in_any_stretches(
     name: str, tmp_path: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -358,6 +358,7 @@ def test_machine_code_comes_to_the_same_bits_watched_resumed_and_in_any_stretche
 
 
 @NEEDS_NUMBA
+@pytest.mark.long
 def test_an_optimizer_from_elsewhere_takes_single_steps() -> None:
     class halved(sgd):
         @property

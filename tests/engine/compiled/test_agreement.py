@@ -19,6 +19,9 @@ from sevensteps.steps import step as steps
 from tests.engine.test_agreement import HEADS, LAYERS, around, gradient, head, spread
 
 pytest.importorskip("numba")
+# its machine code is that of float64, which takes half a minute to compile where it is not kept;
+# `make test` has the float32 that people train with
+pytestmark = pytest.mark.long
 
 DENSE = {name: row for name, row in LAYERS.items() if name in {
     *activation_names(), "linear", "linear without bias", "neuron", "neuron with w0", "dropout",

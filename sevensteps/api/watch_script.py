@@ -97,7 +97,9 @@ def process_report(
             tried = number if plans else None
             line = optimizer_lines(discovery, training)
             reports.append(
-                training_report(training, discovery.valid.get(number), tried, page, line)
+                training_report(
+                    training, discovery.evaluated.samples.get(number), tried, page, line
+                )
             )
         except Exception as failed:
             failures.append(f"{type(failed).__name__}: {' '.join(str(failed).split())}"[:300])

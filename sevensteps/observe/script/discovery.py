@@ -12,8 +12,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from sevensteps.observe.samples import Inputs
-from sevensteps.observe.script.evaluation import Evaluation, EvaluationReader
+from sevensteps.observe.script.evaluated_trainings import EvaluatedTrainings
+from sevensteps.observe.script.evaluation import EvaluationReader
 from sevensteps.observe.script.left_out import note_left_out
 from sevensteps.observe.script.loaders import LoaderReader
 from sevensteps.observe.script.roots import (
@@ -53,10 +53,10 @@ class Discovery:
         rooted: Callable[[nn.Module], None],
     ) -> None:
         self.make_watcher = make_watcher
-        self.evaluations, self.loaders = evaluations, loaders
+        self.loaders = loaders
         self.searching, self.rooted = searching, rooted
         self.trainings: list[ScriptTraining] = []
-        self.valid: dict[int, tuple[Tensor, Tensor]] = {}  # of trainings, by their number
+        self.evaluated = EvaluatedTrainings(evaluations, loaders, self.trainings)
         self.unwatched = 0  # trainings beyond those that are
         self.order = StepOrder()  # of the calls before the first step that is completed
         self.backwards = self.optimizers = self.forwards = 0
@@ -73,7 +73,6 @@ class Discovery:
         )
         self._called: list[weakref.ref[nn.Module]] = []
         self._current: ScriptTraining | None = None
-        self._evaluated: ScriptTraining | None = None
         self._stepping: set[int] = set()  # optimizers whose step goes on
         self._stepped = False  # whether one has stepped since the last forward pass
         self._scaled: tuple[weakref.ref[Tensor], Tensor] | None = None
@@ -96,10 +95,13 @@ class Discovery:
         if id(module) in self._inner and not is_called_from_outside():
             return None  # by the network that it is a part of
         training = self._roots.get(id(module)) or self._entry(module)
-        if not torch.is_grad_enabled():
-            return self._evaluate(training, module) if training is not None else None
-        if training is not None and self._is_evaluated(training, module):
-            return self._evaluate(training, module, gradients=True)
+        root, gradients = id(module) in self._roots, torch.is_grad_enabled()
+        # a network that was trained in training mode and is in evaluation mode now is evaluated
+        trained_in_mode = training is not None and training.in_training_mode
+        if not gradients or (root and trained_in_mode and not module.training):
+            if training is None:
+                return None
+            return self.evaluated.call(training, module, root=root, gradients=gradients)
         if training is not None:
             if not self.order.completed and id(module) in self._roots:
                 self.order.note("forward")
@@ -117,7 +119,7 @@ class Discovery:
     def evaluation_mode(self, module: nn.Module) -> None:
         """`eval()` is called on a module."""
         if id(module) in self._roots:
-            self.evaluations.prepare()
+            self.evaluated.reader.prepare()
 
     def backward(self, loss: Any) -> None:
         """`backward` is called on a tensor."""
@@ -128,8 +130,8 @@ class Discovery:
         if self._scaled is not None:
             scaled, original = self._scaled
             loss, self._scaled = (original if scaled() is loss else loss), None
-        self._forget_evaluation()
-        self._finish_evaluation()
+        self.evaluated.forget_with_gradients()
+        self.evaluated.finish()
         if self._current is None:
             self._find_without_optimizer(loss)
         if self._current is not None:
@@ -185,7 +187,7 @@ class Discovery:
 
     def end(self) -> None:
         """The script has come to its end."""
-        self._finish_evaluation()
+        self.evaluated.finish()
         for training in self.trainings:
             training.end()
 
@@ -424,12 +426,12 @@ class Discovery:
             self._current = training
             self.searching(False)
 
-    # -- steps and evaluations ---------------------------------------------------------------------
+    # -- steps ---------------------------------------------------------------------
 
     def _enter(self, training: ScriptTraining) -> None:
         """A network of a training is called, with gradients."""
         self._stepped = False
-        self._finish_evaluation()
+        self.evaluated.finish()
         if training.manual:
             training.end_step()
         self._current = training
@@ -455,71 +457,6 @@ class Discovery:
                 observation.notes["loader"] = loaders.train.describe()
         self.loaders.decided = not any(t.loaders.undecided for t in self.trainings[-1:])
         self.loaders.forget()
-
-    def _is_evaluated(self, training: ScriptTraining, module: nn.Module) -> bool:
-        """Whether a call with gradients is one of an evaluation: the network was trained in
-        training mode and is in evaluation mode now.
-        """
-        known = id(module) in self._roots
-        return known and training.in_training_mode and not module.training
-
-    def _forget_evaluation(self) -> None:
-        """A backward pass comes: what was taken for an evaluation with gradients was none."""
-        evaluation = self.evaluations.evaluation
-        if self._evaluated is not None and evaluation is not None and evaluation.gradients:
-            self._evaluated.in_training_mode = False
-            self._evaluated = None
-            self.evaluations.finish()
-
-    def _evaluate(
-        self, training: ScriptTraining, module: nn.Module, gradients: bool = False
-    ) -> Callable[..., Any] | None:
-        if training.manual:
-            training.end_step()
-        evaluation = self.evaluations.evaluation
-        other = evaluation is not None and evaluation.calls and evaluation.gradients != gradients
-        if self._evaluated not in (None, training) or other:
-            self._finish_evaluation()
-        self._evaluated = training
-        evaluation = self.evaluations.evaluation or self.evaluations.start()
-        evaluation.gradients = gradients
-        evaluation.in_training_mode += id(module) in self._roots and module.training
-
-        def note_inputs(arguments: Inputs) -> None:
-            source = self.loaders.evaluated(training.loaders, arguments)
-            if source is None:
-                return
-            self.loaders.forget()
-            evaluation = self.evaluations.evaluation
-            if evaluation is None or evaluation.source is None:
-                evaluation = evaluation or self.evaluations.start()
-            elif not source.is_same(evaluation.source):
-                self._finish_evaluation()
-                self._evaluated, evaluation = training, self.evaluations.start()
-            evaluation.gradients = gradients
-            evaluation.source = source
-
-        return self.evaluations.begin(module, note_inputs if id(module) in self._roots else None)
-
-    def _finish_evaluation(self) -> None:
-        if self._evaluated is None:
-            if self.evaluations.telling:  # one was expected, and there was none
-                self.evaluations.finish()
-            return
-        training, self._evaluated = self._evaluated, None
-        evaluation: Evaluation | None = self.evaluations.finish()
-        if evaluation is None or training.watcher is None:
-            return
-        if evaluation.source is not None:
-            if training.loaders.trains_on(evaluation.source):
-                return  # how well it knows what it has learned says nothing of other data
-            training.loaders.valid = evaluation.source
-        loss, score = evaluation.mean_loss(), evaluation.score()
-        if loss is not None or score is not None:
-            training.watcher.valid(loss, score)
-            training.note_mode(evaluation.in_training_mode)
-        if (samples := evaluation.samples()) is not None:
-            self.valid[self.trainings.index(training)] = samples
 
 
 def _in_a_group() -> bool:

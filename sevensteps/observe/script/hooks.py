@@ -202,8 +202,8 @@ class ScriptHooks:
         @functools.wraps(original)
         def compiled(model: Any = None, *arguments: Any, **named: Any) -> Any:
             self._compiles = True
-            self.discovery.evaluations.losses = ()
-            self.discovery.evaluations.comparisons = False
+            self.discovery.evaluated.reader.losses = ()
+            self.discovery.evaluated.reader.comparisons = False
             self._search_modules(False)
             result = original(model, *arguments, **named)
             # what is called from outside is still called as ever

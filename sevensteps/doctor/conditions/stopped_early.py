@@ -13,7 +13,8 @@ drawn, or the network at chance, and nothing else was found.
 Remedies: more steps, until the loss is level; where the curvature leaves room for it, a larger
 rate, which gets as far in as many steps. Silent on: a short training that has learned most of it;
 trainings with next to nothing left of their loss; targets that are the inputs; what went well and
-collapsed; networks without a hidden layer at chance, where no linear model does better.
+collapsed; a loss that rose far above its start and is above it yet; networks without a hidden layer
+at chance, where no linear model does better.
 """
 
 from __future__ import annotations
@@ -26,6 +27,7 @@ from sevensteps.doctor.finding import Finding, Measure, Remedy
 from sevensteps.doctor.gradient_use import known_to_learn
 from sevensteps.doctor.hardly_moved import hardly_moved
 from sevensteps.doctor.learning import judge
+from sevensteps.doctor.longer_stop import longer_stop
 from sevensteps.doctor.measures import (
     final_loss,
     first_loss,
@@ -57,6 +59,7 @@ GAIN = 0.1  # of the score, by as many steps again
 HALF = 0.5  # of the first loss
 LEAST_STEPS, DOZENS, TRIED = 8, 30, 3
 BELOW, LEFT = 0.9, 0.25  # of the loss in the first third
+PEAK = 1.5  # times the first loss
 FLAT = 0.02  # of the loss of an answer that ignores the input, within which nothing is learned
 
 
@@ -65,6 +68,8 @@ def examine(case: Case) -> Finding | None:
         return None
     if case.steps < TRIED:
         return None  # a loop that was tried, or broke off
+    if _was_thrown_up(case):
+        return None
     falls, few = loss_still_falls(case), _few_passes(case)
     if collapse(case) is not None or (not falls and _is_as_good_as_lines_are(case)):
         return None
@@ -85,8 +90,8 @@ def examine(case: Case) -> Finding | None:
         STEP,
         "warning",
         0.7 if more else 0.65 if sure else 0.5,
-        f"After {case.steps:,} steps {_state(case, falls)}, the loss went from "
-        f"{first_loss(case):.3g} to {final_loss(case):.3g}: the training was stopped too early."
+        f"After {case.steps:,} steps {_state(case, falls)}; the loss had gone from "
+        f"{first_loss(case):.3g} to {final_loss(case):.3g}. The training was stopped too early."
         + (
             f" A copy that was trained on for {more.steps:,} steps came from a {more.of} score of "
             f"{more.before:.3g} to {more.after:.3g}."
@@ -109,7 +114,7 @@ def examine(case: Case) -> Finding | None:
         ],
         [
             Remedy(
-                {"stop": f"max_steps({10 * case.steps})"},
+                {"stop": longer_stop(case, 10)},
                 "more steps, until the loss is level",
                 f"train for some {10 * case.steps:,} steps",
             ),
@@ -118,6 +123,15 @@ def examine(case: Case) -> Finding | None:
         {},
         None,
     )
+
+
+def _was_thrown_up(case: Case) -> bool:
+    """Whether the loss rose far above its start, and is above it yet: that it comes down from there
+    is no learning that was stopped.
+    """
+    first = first_loss(case)
+    peak = max((value for _, value in case.losses), default=first)
+    return case.loss_is_error and first > 0 and peak > PEAK * first and final_loss(case) >= first
 
 
 def _state(case: Case, falls: bool) -> str:

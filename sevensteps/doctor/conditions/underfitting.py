@@ -13,6 +13,7 @@ from __future__ import annotations
 
 from sevensteps.doctor.case import Case
 from sevensteps.doctor.finding import Finding, Measure, Remedy
+from sevensteps.doctor.longer_stop import longer_stop
 from sevensteps.doctor.measures import is_short, learned_enough, significant
 from sevensteps.doctor.simple_models import simple_model_score, worse_than_simple_model
 
@@ -50,9 +51,7 @@ def examine(case: Case) -> Finding | None:
         ],
         [
             Remedy({"step": "adam(lr=0.001)"}, "a robust start", "try Adam at 1e-3"),
-            Remedy(
-                {"stop": f"max_steps({5 * case.steps})"}, "more time", "train five times as long"
-            ),
+            Remedy({"stop": longer_stop(case, 5)}, "more time", "train five times as long"),
         ],
         {},
         None,

@@ -62,3 +62,19 @@ def test_a_network_at_chance_that_had_no_time_yet(steps: int, named: bool) -> No
             watch.step(loss, target=classes[rows])
     diagnosis = watch.diagnose(train=(words, classes))
     assert ("stopped_early" in [f.condition for f in diagnosis.findings]) is named
+
+
+@pytest.mark.parametrize("seed", [0, 1])
+def test_a_loss_that_comes_down_from_a_peak_above_its_start_is_not_still_falling(seed: int) -> None:
+    """Steps that are too long threw it up; more of them are no remedy."""
+    run = ss.train(
+        "digits",
+        predict='mlp(30, activation="sigmoid")',
+        step="sgd(lr=20)",
+        stop="epochs(10)",
+        seed=seed,
+        out=False,
+    )
+    assert run.findings[0].condition == "learning_rate_too_high"
+    named = [s.condition for f in run.findings for s in (f, *f.symptoms)]
+    assert "stopped_early" not in named

@@ -16,8 +16,10 @@ def warnings_and_errors(findings: list[Finding]) -> list[Finding]:
     return [finding for finding in findings if finding.severity != "info"]
 
 
-def next_commands(run: Run) -> list[str]:
-    """Commands that make sense after this run, as a shell reads them."""
+def next_commands(run: Run, simpler_is_better: bool = False) -> list[str]:
+    """Commands that make sense after this run, as a shell reads them; where a simple model is
+    better, that comes first.
+    """
     newest, recipe = run_argument(run), shell_quote(f"{run.folder}/recipe.toml")
     commands: list[str] = []
     if run.outcome.stop.rule == "interrupt":
@@ -32,8 +34,10 @@ def next_commands(run: Run) -> list[str]:
     if run.folder is not None:
         commands.append(f"sevensteps report {newest}")
     if repeatable and not problems:
-        other = "linear()" if repr(run.recipe.predict) != "linear()" else "mlp(30)"
-        commands.append(f'sevensteps train --recipe {recipe} --predict "{other}"')
+        is_linear = repr(run.recipe.predict) in ("linear()", "neuron()")
+        other = "mlp(30)" if is_linear else "linear()"
+        command = f'sevensteps train --recipe {recipe} --predict "{other}"'
+        commands.insert(0 if simpler_is_better and not is_linear else len(commands), command)
     return commands
 
 

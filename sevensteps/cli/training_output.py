@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from sevensteps.cli.next_commands import next_commands, warnings_and_errors
 from sevensteps.cli.output import console, print_commands, print_json, table
+from sevensteps.cli.remarks import later_is_worse, memorised, simpler_is_better
 from sevensteps.render.text import count_text, metric_text, wrap
 from sevensteps.training.observer import Observer
 
@@ -23,7 +24,6 @@ if TYPE_CHECKING:
     from sevensteps.doctor.observer import DoctorObserver
     from sevensteps.training.state import Training
 
-LEARNED, GAP = 0.97, 0.15  # accuracy on training samples, and how much less on others
 FEW = 10  # validation samples
 CURVE = 24  # characters of a curve
 # conditions that cannot both be true of a training, but one may follow from the other
@@ -188,7 +188,9 @@ def print_result(run: Run) -> None:
         f"{count_text(summary.steps, 'step')} in {summary.seconds:.2f} s{rate}, {threads}."
     )
     screen.print(Text.assemble("Saved in ", (str(run.folder), "bold"), "\n"))
-    remark = "\n".join(wrap(memorised(run), screen.width, "", ""))
+    simpler = simpler_is_better(run)
+    said = " ".join(filter(None, (memorised(run), simpler, later_is_worse(run))))
+    remark = "\n".join(wrap(said, screen.width, "", ""))
     if run.findings:
         screen.print("Findings, most likely cause first:", style="bold")
         print_findings(screen, run.findings, remedies=True)
@@ -200,7 +202,7 @@ def print_result(run: Run) -> None:
     if run.healed:
         screen.print(healing(run), style="green")
     screen.print("\nTry next:", style="dim")
-    print_commands(screen, next_commands(run))
+    print_commands(screen, next_commands(run, bool(simpler)))
 
 
 def curve_lines(run: Run) -> list[Text]:
@@ -230,21 +232,6 @@ def curve_lines(run: Run) -> list[Text]:
             )
         )
     return [*lines, Text()]
-
-
-def memorised(run: Run) -> str:
-    """A sentence about a network that knows its training samples, and not what they have in common
-    with others; "" where it does not, or a finding says so.
-    """
-    if any(finding.condition == "overfitting" for finding in run.findings):
-        return ""
-    train, valid = (run.metrics[part].get("accuracy") for part in ("train", "valid"))
-    if train is None or valid is None or train < LEARNED or train - valid < GAP:
-        return ""
-    return (
-        f"It memorised its training samples: accuracy {train:.4f} on them, {valid:.4f} on the "
-        "validation samples. More samples, fewer inputs, weight decay or an earlier stop may help."
-    )
 
 
 def healing(run: Run) -> str:

@@ -16,7 +16,6 @@ from sevensteps.cli.training_output import (
     curve_lines,
     duplicates_warning,
     few_samples_warning,
-    memorised,
     print_findings,
 )
 from sevensteps.doctor.finding import Finding
@@ -129,16 +128,6 @@ def test_a_curve_that_leaves_the_numbers(tmp_path: Path, monkeypatch: pytest.Mon
     run = ss.train("speed", predict="mlp(3)", step="sgd(lr=1e30)", stop="epochs(9)", out=False)
     for line in curve_lines(run):
         assert len(line.plain) <= 80
-
-
-def test_training_samples_that_were_memorised_are_named() -> None:
-    draw = torch.Generator().manual_seed(0)
-    x, y = torch.randn(60, 200, generator=draw), torch.arange(60) % 2
-    data = ss.data.from_arrays(x, y)
-    run = ss.train(data, predict="mlp(30)", stop="epochs(60)", out=False, progress=False)
-    assert memorised(run).startswith("It memorised its training samples: accuracy 1.0000 on them, ")
-    well = ss.train("iris", predict="mlp(8)", stop="epochs(20)", out=False, progress=False)
-    assert memorised(well) == ""
 
 
 def test_what_a_finding_explains_says_nothing_that_contradicts_it(

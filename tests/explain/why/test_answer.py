@@ -13,7 +13,8 @@ from scipy import stats
 
 import sevensteps as ss
 from sevensteps.explain.run_numbers import RunNumbers
-from sevensteps.explain.why.answer import MAX_QUESTIONS, Why, _another_seed, share_interval
+from sevensteps.explain.why.answer import MAX_QUESTIONS, Why, _another_seed
+from sevensteps.explain.why.simple_answer import share_interval
 from sevensteps.record.run_folder import nan_to_null
 from tests.explain.why.questions import asked, parsed, trained
 

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
 STDIN = Path("-")  # or, as a file to write, standard output
 MAX_CLASSES = 3  # whose probabilities are printed
+MOST_ON_SCREEN, FIRST_ON_SCREEN = 60, 20  # rows
 
 
 @click.command(
@@ -87,7 +88,7 @@ def command(
     notes: list[str] = []
     rows: list[dict[str, Any]] = []
     for path in files:
-        for names, raw, own in _samples(path, loaded, resize, invert, notes):
+        for names, raw, own in _samples_of_run(run, path, loaded, resize, invert, notes):
             answers = loaded.predict(raw, "best" if best else "last")
             rows += [
                 {"file": str(path), "sample": name, **_answer(loaded, answers, index)}
@@ -113,6 +114,21 @@ def print_run(run: Run, weights: str) -> None:
         f"Answered by {run.folder}: {recipe.predict!r} trained on {recipe.source}, epoch {epoch}",
         speaker="",
     )
+
+
+def _samples_of_run(
+    name: str, path: Path, run: Run, *options: Any
+) -> Iterator[tuple[list[str], Tensor, list[dict[str, str]]]]:
+    """The samples of one file or folder; what is refused names the run where `last` was typed."""
+    from sevensteps.errors import DataError
+
+    try:
+        yield from _samples(path, run, *options)
+    except DataError as failure:
+        if name != "last":
+            raise
+        source = run.recipe.source
+        raise DataError(f"{failure} (last is {run.folder}, trained on {source})") from None
 
 
 def _samples(
@@ -183,20 +199,29 @@ def _share(row: dict[str, Any]) -> str:
 
 
 def _print(rows: list[dict[str, Any]]) -> None:
-    probable = "probabilities" in rows[0]
-    console().print(
+    """Print the answers; on a terminal only the first of very many."""
+    probable, total = "probabilities" in rows[0], len(rows)
+    screen = console()
+    if screen.is_terminal and total > MOST_ON_SCREEN:
+        rows = rows[:FIRST_ON_SCREEN]
+    screen.print(
         table(
             (
                 [
                     row["sample"],
-                    _text(row["answer"]),
+                    f"{row['answer']:#.6g}"  # with as many digits in each row
+                    if isinstance(row["answer"], float)
+                    else _text(row["answer"]),
                     *([_most_likely(row["probabilities"])] if probable else []),
                 ]
                 for row in rows
             ),
             header=["sample", "answer", *(["most likely"] if probable else [])],
+            right=[1] if isinstance(rows[0]["answer"], float) else [],
         )
     )
+    if len(rows) < total:
+        screen.print(f"and {total - len(rows):,} more; all of them in a file: --out answers.csv")
 
 
 def _answer(run: Run, answers: Answers, index: int) -> dict[str, Any]:

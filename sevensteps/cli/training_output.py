@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from sevensteps.training.state import Training
 
 FEW = 10  # validation samples
+MATTERS = 0.05  # share of the validation samples, from which copies make the figures better
 CURVE = 24  # characters of a curve
 # conditions that cannot both be true of a training, but one may follow from the other
 OPPOSITES = {"learning_rate_too_high": "learning_rate_too_low"}
@@ -116,6 +117,11 @@ def duplicates_warning(data: Data) -> str:
     if not count:
         return ""
     verb = "is also a training sample" if count == 1 else "are also training samples"
+    if count < MATTERS * total:
+        return (
+            f"{count:,} of {total:,} validation samples {verb}: too few to change the validation "
+            "figures by much."
+        )
     return (
         f"{count:,} of {total:,} validation samples {verb}, so the validation figures are better "
         "than they would be on new samples."

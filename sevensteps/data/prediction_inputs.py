@@ -27,6 +27,7 @@ from sevensteps.data.table.cell_parsing import MAX_NUMBER
 from sevensteps.data.table.column_encoding import Column, Encoding
 from sevensteps.data.table.table import Table
 from sevensteps.errors import DataError
+from sevensteps.render.text import count_text
 
 MAX_CELL = 1000  # characters; a number has far fewer
 MAX_NUMBERS = 400_000_000  # in one file; 3 GB as they are stored here
@@ -84,8 +85,8 @@ def _read_picture(
     if inputs.kind != "image":
         raise DataError(
             f"{path}: a picture, but the network was trained on "
-            f"{len(inputs.features) or math.prod(inputs.shape)} columns of a table; give a .csv, "
-            "a .parquet or a .npy"
+            f"{count_text(len(inputs.features) or math.prod(inputs.shape), 'column')} of a table; "
+            "give a .csv, a .parquet or a .npy"
         )
     channels, height, width = inputs.shape
     picture = decode_image(path, channels)

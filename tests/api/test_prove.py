@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
@@ -47,6 +48,9 @@ def test_a_remedy_is_proven_on_the_script_itself(
         "`loss = F.cross_entropy(model(x[rows]), y[rows])`"
     ]
     assert runs[0].startswith("trial run 1 of 9")
+    counts = [re.match(r"trial run (\d+)(?: of (\d+)|, as \d+ left it open)", run) for run in runs]
+    assert all(match and (match[2] is None or int(match[1]) <= 9) for match in counts)
+    assert not any("10 of 10" in run for run in runs)
     assert "proven: accuracy" in str(proof)
     [finding] = proof.to_dict()["trainings"][0]["diagnosis"]["findings"]
     assert finding["trials"][0]["proven"]

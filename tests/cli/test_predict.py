@@ -12,9 +12,11 @@ from typing import Any
 import numpy as np
 import pytest
 from PIL import Image
+from rich.console import Console
 from sklearn.datasets import load_diabetes, load_digits, load_iris
 
 import sevensteps as ss
+from sevensteps.cli.predict import _print
 
 Command = Callable[..., Any]
 
@@ -271,3 +273,34 @@ def test_a_date_is_shown_as_a_date(
     )
     assert when.split()[1].startswith("2024-0")
     assert any(f",{float(price.split()[1]):.2f}," in row for row in rows)
+
+
+def test_numbers_are_printed_one_below_the_other(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    _print(
+        [{"sample": f"new.csv:{i}", "answer": v} for i, v in enumerate((1032.9, 771.428, 535.0))]
+    )
+    lines = capsys.readouterr().out.splitlines()
+    assert [line.split()[1] for line in lines[1:]] == ["1032.90", "771.428", "535.000"]
+    assert {len(line.rstrip()) for line in lines[1:]} == {len(lines[1].rstrip())}
+
+
+def test_on_a_terminal_the_first_of_very_many_are_printed(monkeypatch: pytest.MonkeyPatch) -> None:
+    answers = [{"sample": f"new.csv:{i}", "answer": float(i)} for i in range(1, 401)]
+    for terminal, count in ((True, 22), (False, 401)):
+        printed = io.StringIO()
+        screen = Console(file=printed, force_terminal=terminal, width=80, color_system=None)
+        monkeypatch.setattr("sevensteps.cli.predict.console", lambda screen=screen: screen)
+        _print(answers)
+        lines = printed.getvalue().splitlines()
+        assert len(lines) == count
+        assert lines[-1].startswith("and 380 more; all of them in a file: --out") is terminal
+
+
+def test_a_file_that_the_last_run_cannot_take_names_the_run(sevensteps: Command) -> None:
+    ss.train("xor", predict="linear()", stop="epochs(1)", out="runs/20260101-120000-xor", watch=0)
+    Image.new("L", (8, 8)).save("picture.png")
+    err = sevensteps("predict", "last", "picture.png").err
+    assert "trained on 2 columns of a table; give a .csv" in err
+    assert err.endswith("(last is runs/20260101-120000-xor, trained on xor)\n")

@@ -49,6 +49,14 @@ def test_the_warning_about_duplicates(copies: int, message: str) -> None:
     assert duplicates_warning(data) == message
 
 
+def test_one_copy_among_many_is_said_to_matter_little() -> None:
+    data = with_copies(2, 200)
+    assert duplicates_warning(data) == (
+        "2 of 200 validation samples are also training samples: too few to change the validation "
+        "figures by much."
+    )
+
+
 def test_the_warning_about_few_validation_samples() -> None:
     assert few_samples_warning(ss.data.load("xor(n=20)")) == (
         "There are 4 validation samples only: one more or less that is answered right changes the "

@@ -67,7 +67,10 @@ def open_image(path: Path | str, file: BinaryIO | None = None) -> Iterator[Image
             f"{path}: cannot be read as a picture: it is none of {', '.join(FORMATS)}"
         ) from None
     except Exception as failure:  # Pillow's decoders let out whatever error the bytes lead them to
-        raise DataError(f"{path}: cannot be read as a picture: {short_reason(failure)}") from None
+        reason = short_reason(failure)
+        if "truncated" in reason.lower():
+            reason = "it is cut off"
+        raise DataError(f"{path}: cannot be read as a picture: {reason}") from None
 
 
 class ImageHeader(NamedTuple):

@@ -14,6 +14,7 @@ from sevensteps.data.table.targets import Targets
 from sevensteps.errors import option
 
 MOST = 6  # columns that a line names
+CYCLE_WORDS = {"year": "season", "week": "weekday", "day": "hour"}
 FEW_LEFT = 0.5  # of the rows: where less is left, that comes first
 
 
@@ -126,7 +127,10 @@ def _notations(
         )
     cycles = [column.name for column in columns if column.calendar]
     if cycles:
-        lines.append(f"made inputs of the calendar from {_names(cycles)}: season, weekday or hour")
+        present = {cycle for column in columns for cycle in column.calendar}
+        parts = [word for cycle, word in CYCLE_WORDS.items() if cycle in present]
+        words = " and ".join(filter(None, [", ".join(parts[:-1]), parts[-1]]))
+        lines.append(f"made inputs of the calendar from {_names(cycles)}: {words}")
     return lines
 
 

@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+from datetime import date, timedelta
+
+import pyarrow
+
+import sevensteps as ss
 from sevensteps.data.formats.frame import FrameOptions
 from sevensteps.data.table.table_to_data import inspect_table
 from sevensteps.data.table.text_table import TextTable
@@ -74,3 +79,12 @@ def test_at_a_shell_the_options_are_those_of_the_shell() -> None:
     finally:
         SHELL_WORDS.reset(token)
     assert lines == ("left out z (is always 1); take one in with --keep z",)
+
+
+def test_only_the_cycles_that_the_dates_go_through_are_named() -> None:
+    start = date(2024, 1, 1)
+    days = [start + timedelta(day) for day in range(500)]
+    frame = pyarrow.table({"day": days, "sold": [float(day.weekday()) for day in days]})
+    assert ss.data.from_frame(frame, target="sold").notes == (
+        "made inputs of the calendar from day: season and weekday",
+    )

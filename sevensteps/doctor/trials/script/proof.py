@@ -71,7 +71,8 @@ def try_script(
     subject = ""
 
     def run_ended(done: int) -> None:
-        report(f"trial run {done} of {max(total, done)}{subject}")
+        count = f"{done} of {total}" if done <= total else f"{done}, as {total} left it open"
+        report(f"trial run {count}{subject}")
 
     trials: list[tuple[Proposal, Trial]] = []
     with ScriptBackend(script, clock, processes, run_ended) as backend:

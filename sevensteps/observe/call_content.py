@@ -12,6 +12,7 @@ from torch import Tensor, nn
 
 from sevensteps.observe.call import Call
 from sevensteps.observe.call_kinds import Noted
+from sevensteps.observe.loss_graph import operation_name
 
 MAX_LIST = 64  # numbers of a small tensor that are copied: class weights
 MAX_NUMBERS = 65_536  # that are read of a tensor
@@ -20,6 +21,7 @@ FIRST = 16  # numbers of a target by which it is known again
 PEAK, CHOICES = 0.99, 3  # share of a softmax in one place, of at least so many
 PLACES = 256  # of an index
 PEAK_ROWS, HEADS = 256, 4
+ROUNDING = 1e-5  # of the largest number
 ROWS = 4  # of a batch that are compared with the network's input
 PLAIN = (Tensor, nn.Parameter)
 # a loss's parameters that are what it measures against
@@ -88,11 +90,18 @@ def content_of(noted: Noted, arguments: dict[str, Any]) -> dict[str, Any]:
                 ):
                     sums = target.detach()[:1024].sum(1)
                     content["target.sums"] = [float(sums.min()), float(sums.max())]
+                if noted.name == "ctc_loss" and isinstance(blank := arguments.get("blank"), int):
+                    letters = _letters(target, arguments.get("target_lengths"))
+                    content["target.blank"] = float((letters == blank).double().mean())
         value = arguments.get("input", arguments.get("log_probs"))
         if is_readable(value) and value.numel() and value.is_floating_point():
             some = _some(value)
             content["input.low"], content["input.high"] = float(some.min()), float(some.max())
             content["input.zeros"] = float((some == 0).double().mean())
+            if noted.name == "cross_entropy" and _is_likest_to_itself(value):
+                content["input.own"] = True
+        if isinstance(variance := arguments.get("var"), Tensor) and variance.grad_fn is not None:
+            content["var.function"] = operation_name(variance.grad_fn)
     elif noted.name == "__getitem__":
         index = arguments.get("index")
         if is_readable(index) and index.ndim == 1 and not index.is_floating_point():
@@ -127,6 +136,30 @@ def content_of(noted: Noted, arguments: dict[str, Any]) -> dict[str, Any]:
             future = torch.ones_like(blocked).triu(1) if square else None
             content["mask.causal"] = future is not None and bool(blocked[future].all())
     return content
+
+
+def _letters(targets: Tensor, lengths: Any) -> Tensor:
+    """The targets [B, S] or [Σ S] of texts without what fills them up to one length."""
+    lengths = torch.as_tensor(lengths, device=targets.device).reshape(-1)
+    if targets.ndim != 2 or len(lengths) != len(targets):
+        return targets.detach().reshape(-1)
+    places = torch.arange(targets.shape[1], device=targets.device)
+    return targets.detach()[places < lengths[:, None]]
+
+
+def _is_likest_to_itself(scores: Tensor) -> bool:
+    """Whether scores [N, N] are of codes with themselves: one number along the diagonal, which
+    nothing else in its row is above, and the same on both sides of it.
+    """
+    if scores.ndim != 2 or scores.shape[0] != scores.shape[1] or len(scores) < MIN_CONSTANT:
+        return False
+    some = scores.detach()[:ROWS].double()
+    own = some.diagonal()
+    size = float(some.abs().max())
+    if not size > 0 or float(own.max() - own.min()) > ROUNDING * size:
+        return False
+    highest = bool((some.amax(1) <= own + ROUNDING * size).all())
+    return highest and torch.allclose(some, scores.detach()[:, :ROWS].double().T, atol=1e-4 * size)
 
 
 def _peaks(scores: Tensor) -> dict[str, Any]:

@@ -36,6 +36,7 @@ EXPLAINS = (
 LABELS = 100  # more outputs than this are items that a softmax over all is usual for
 AS_OFTEN = 0.1  # less often right than a simple model of classes
 LEAST_SAMPLES = 12  # of each class, before one is called without a gradient
+SMOOTHED = 0.9  # of each target, shared among all classes
 CLASSES = 20  # more whole numbers than this are taken for counts
 
 
@@ -45,6 +46,36 @@ def examine(case: Case) -> Finding | None:
         or _numbers_for_classes(case)
         or _medians_of_classes(case)
         or _deaf_to_a_class(case)
+        or _smoothed_away(case)
+    )
+
+
+def _smoothed_away(case: Case) -> Finding | None:
+    """Labels that are smoothed until the right class is hardly above the others."""
+    if case.before_training or learned_enough(case, 0.9):
+        return None
+    calls = [call for _, call in case.loss_calls if call.name == "cross_entropy"]
+    smoothing = max((float(c.options.get("label_smoothing", 0)) for c in calls), default=0.0)
+    if smoothing < SMOOTHED:
+        return None
+    return Finding(
+        "loss_unsuited",
+        STEP,
+        "error" if not learned_enough(case, 0.5) else "warning",
+        0.9,
+        f"label_smoothing={smoothing:g} leaves {1 - smoothing:.2g} of each target to its class and "
+        "shares the rest among all: what is to be learned is nearly the same answer for every "
+        "sample.",
+        [Measure("label_smoothing", smoothing, "about 0.1", calls[0].where)],
+        [
+            Remedy(
+                {"loss": "cross_entropy()"},
+                "the right class then stands above the others",
+                "label_smoothing=0.1 at most",
+            )
+        ],
+        {},
+        0,
     )
 
 

@@ -93,6 +93,7 @@ def examine(case: Case) -> Finding | None:
         or mismatch_by_outputs(case)
         or _by_operations(case)
         or _clipped(case)
+        or _rectified_variances(case)
     )
     if _lowers_chance(case):
         return None
@@ -243,6 +244,26 @@ def _by_operations(case: Case) -> Finding | None:
                 "take the ReLU off the outputs",
             )
     return None
+
+
+def _rectified_variances(case: Case) -> Finding | None:
+    """Variances of a Gaussian likelihood that come out of a ReLU, which gives 0 for half of all
+    numbers.
+    """
+    if case.before_training or known_to_learn(case, LEARNED):
+        return None
+    calls = [call for _, call in case.loss_calls if call.content.get("var.function") == "Relu"]
+    if not calls:
+        return None
+    least = float(calls[0].options.get("eps", 1e-6))
+    return mismatch_finding(
+        0.85,
+        f"The variances that gaussian_nll_loss is given ({calls[0].where}) come out of a ReLU: "
+        f"where that is off they are 0 and count as {least:g}, so that the squared error is "
+        f"multiplied by {1 / (2 * least):,.0f}, and no gradient makes them larger again.",
+        [Measure("what gives the variances", "relu", "softplus or exp", calls[0].where)],
+        "let every variance be above 0: F.softplus(output) + 1e-3, or output.exp()",
+    )
 
 
 def _clipped(case: Case) -> Finding | None:

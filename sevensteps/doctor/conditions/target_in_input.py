@@ -5,8 +5,9 @@ target in other words. Measured: of a network that is to predict the next step o
 whether the answer at a place moves with the inputs after it, in evaluation mode; whether targets
 are the very inputs at the same place; whether another input, or a column, is the target, or columns
 are marks of the classes; whether one column tells nearly all of it, and all others together far
-less; whether noise is a difference of two inputs. Source: Vaswani et al. 2017, Attention is all you
-need, section 3.2.3; Kaufman et al. 2012, Leakage in data mining.
+less; whether noise is a difference of two inputs, or a code is to be told by its likeness to
+itself. Source: Vaswani et al. 2017, Attention is all you need, section 3.2.3; Kaufman et al. 2012,
+Leakage in data mining.
 
 Remedies: a causal mask; inputs `tokens[:, :-1]` and targets `tokens[:, 1:]`; leave the column out.
 Silent on: networks that read in both directions, where the target is no later input;
@@ -22,6 +23,7 @@ from torch import Tensor
 from sevensteps.doctor.asking import main_target
 from sevensteps.doctor.case import Case
 from sevensteps.doctor.finding import Finding, Measure, Remedy
+from sevensteps.doctor.likest_to_itself import likest_to_itself
 from sevensteps.doctor.measures import learned_enough, significant, weight_layers
 from sevensteps.doctor.questions.another_input import another_input, input_name
 from sevensteps.doctor.questions.later_inputs import LaterInputs, later_inputs
@@ -71,6 +73,7 @@ def examine(case: Case) -> Finding | None:
         or _marks(case)
         or _sum_of_columns(case)
         or _noise(case)
+        or likest_to_itself(case)
     )
 
 
@@ -92,12 +95,7 @@ def _noise(case: Case) -> Finding | None:
         "The targets are noise, and in each sample a weighed sum of two parts of the inputs is the "
         "target exactly: the noisy numbers, and those that the noise was added to. The network "
         "only has to subtract; where it is to be used, there are no clean numbers.",
-        Measure(
-            "samples whose target is a weighed sum of two parts of the inputs",
-            len(y),
-            0,
-            "least squares, for each sample by itself",
-        ),
+        Measure("samples whose target is a sum of two inputs", len(y), 0, "least squares"),
         "leave the clean numbers out of what the network is called with, or give its own guess",
         {"parts": list(parts)},
     )

@@ -3,7 +3,7 @@
 Measured: the targets against the range of the operation that closes the network, as a module, a
 function or a method: a sigmoid answers between 0 and 1, a tanh between -1 and 1, a ReLU nothing
 below 0; and against the range of the loss: binary cross-entropy takes targets between 0 and 1,
-losses of pairs and of margins 1 and -1. Closed form.
+losses of pairs and of margins 1 and -1, the connectionist loss no blank. Closed form.
 
 Remedies: a linear output, `mean_squared_error()`, or targets scaled into the range; classes
 coded as 0 and 1. Silent on: a few targets outside; outputs that are scaled after it; outputs of
@@ -18,6 +18,7 @@ import torch
 
 from sevensteps.doctor.case import Case
 from sevensteps.doctor.finding import Finding, Measure, Remedy
+from sevensteps.doctor.gradient_use import known_to_learn
 from sevensteps.doctor.identify_loss import REGRESSION_LOSSES
 from sevensteps.doctor.measures import learned_enough, output_activation, significant
 from sevensteps.doctor.output_path import RANGES, output_paths
@@ -51,7 +52,7 @@ SIGNS = (  # losses whose targets are 1 for one side and -1 for the other
 
 
 def examine(case: Case) -> Finding | None:
-    if (finding := _without_a_sign(case)) is not None:
+    if (finding := _without_a_sign(case) or _blank_among_targets(case)) is not None:
         return finding
     t = case.target
     if t is None and (finding := _by_call(case)) is not None:
@@ -92,6 +93,47 @@ def examine(case: Case) -> Finding | None:
     if outside < ABOVE:
         return None
     return _finding(case, name, (least, most), (low, high), outside, layers)
+
+
+def _blank_among_targets(case: Case) -> Finding | None:
+    """Texts in which the number stands that the connectionist loss takes for no letter."""
+    calls = [
+        call
+        for look in case.looks
+        for call in look.calls
+        if call.name == "ctc_loss" and "target.blank" in call.content
+    ]
+    shares = [call.content["target.blank"] for call in calls]
+    if not shares or min(shares) <= 0 or known_to_learn(case, 0.9):
+        return None
+    blank = calls[0].options.get("blank", 0)
+    return Finding(
+        "target_out_of_range",
+        STEP,
+        "error",
+        0.92,
+        f"ctc_loss takes {blank} for its blank, between letters, and {max(shares):.0%} of the "
+        f"numbers in the targets are {blank}: that letter can never be read, and where a blank is "
+        "answered it counts as one.",
+        [
+            Measure(
+                "share of the targets that is the blank",
+                significant(max(shares)),
+                0,
+                f"{len(calls)} calls of ctc_loss",
+            )
+        ],
+        [
+            Remedy(
+                {},
+                "the blank is a class of its own",
+                "count the letters from 1, or give blank= the number of a class that no target "
+                "has; the output needs one class more than there are letters",
+            )
+        ],
+        {},
+        0,
+    )
 
 
 def _without_a_sign(case: Case) -> Finding | None:

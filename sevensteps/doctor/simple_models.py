@@ -102,6 +102,35 @@ def model_of_places_score(case: Case) -> float | None:
     return classification_score(table, classes, linear=True)
 
 
+def model_of_sets_score(case: Case) -> float | None:
+    """The cross-validated score of a model that sees of a sequence what is in it and not where: how
+    often each word of [N, T] comes, or mean, spread and ends of each column of [N, T, F] over the
+    steps. None for other inputs, or of too many words.
+    """
+    pair = case.sample
+    if pair is None or case.task not in ("binary", "multiclass", "regression"):
+        return None
+    few = torch.linspace(0, len(pair[0]) - 1, min(MAX_ROWS, len(pair[0]))).long()
+    x, target = pair[0][few].cpu(), pair[1][few].cpu()
+    if x.ndim == 3 and x.is_floating_point():
+        x = x.double()
+        table = torch.cat([x.mean(1), x.std(1), x.amin(1), x.amax(1)], 1)
+    elif x.ndim == 2 and not x.is_floating_point():
+        words = x.long() - x.min().long()
+        if int(words.max()) >= MAX_COLUMNS:
+            return None
+        table = torch.zeros(len(x), int(words.max()) + 1, dtype=torch.float64)
+        table.scatter_add_(1, words, torch.ones_like(words, dtype=torch.float64))
+    else:
+        return None
+    if len(table) < 15:
+        return None
+    table = (table - table.mean(0)) / table.std(0, correction=0).clamp_min(1e-12)
+    if case.task == "regression":
+        return regression_score(table, target.reshape(len(target), -1).double())
+    return classification_score(table, class_indices(target).unique(return_inverse=True)[1])
+
+
 def _median_score(case: Case, **which: bool) -> float | None:
     table = standardized_table(case)
     if table is None or case.task not in ("binary", "multiclass", "regression"):

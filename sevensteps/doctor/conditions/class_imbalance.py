@@ -31,6 +31,9 @@ STEP = "repeat"
 EXPLAINS = ("underfitting", "stopped_early", "too_small", "learning_rate_too_low")
 RARE = 0.35  # of an equal share
 MISSED = 0.1  # recall
+OFTENER = 3.0  # times as often in the batches as in the data
+OUTWEIGHED, NEGLECTED = 8.0, 0.4  # times a common class's weight; recall of that one
+LEAST_TARGETS = 100  # of the batches
 LIGHT = 0.5  # of the weight of a common class
 LEFT_OUT = 0.02  # of the samples, of the class that is ignored
 MANY = 20  # classes of positions, of which some are always rare
@@ -40,7 +43,7 @@ POOR = 0.6  # of the recall of the common classes
 def examine(case: Case) -> Finding | None:
     if case.before_training or case.diverged_at is not None or not case.loss_is_error:
         return None
-    return _left_out(case) or _upside_down(case) or _never_answered(case)
+    return _left_out(case) or _upside_down(case) or _weighed_twice(case) or _never_answered(case)
 
 
 def _left_out(case: Case) -> Finding | None:
@@ -151,6 +154,72 @@ def _upside_down(case: Case) -> Finding | None:
         {"classes": light},
         0,
     )
+
+
+def _weighed_twice(case: Case) -> Finding | None:
+    """A common class that is hardly answered, because rare ones, which come far more often in the
+    batches than in the data, have a far larger weight as well.
+    """
+    weights, drawn = class_weights(case), _shares_in_batches(case)
+    judged = _answers(case)
+    if weights is None or drawn is None or judged is None:
+        return None
+    truth, answers, shares = judged
+    common = int(shares.argmax())
+    asked = truth == common
+    rare = [
+        c
+        for c in range(min(len(shares), len(drawn)))
+        if shares[c] < RARE / len(shares) and drawn[c] >= OFTENER * shares[c]
+    ]
+    if common in rare or not rare or int(asked.sum()) < 3 or common >= len(drawn):
+        return None
+    recall = float((answers[asked] == common).double().mean())
+    heavy = max(rare, key=lambda c: weights.get(c, 0.0) * float(drawn[c]))
+    ratio = weights.get(heavy, 0.0) * float(drawn[heavy])
+    ratio /= max(weights.get(common, 0.0) * float(drawn[common]), 1e-12)
+    if recall > NEGLECTED or ratio < OUTWEIGHED:
+        return None
+    return Finding(
+        "class_imbalance",
+        STEP,
+        "error",
+        0.9,
+        f"Class {heavy}, {float(shares[heavy]):.1%} of the samples, is {float(drawn[heavy]):.0%} "
+        f"of the batches and weighs {weights[heavy]:.3g} in the loss, class {common} "
+        f"{weights.get(common, 0.0):.3g}: it is made up for twice, and counts {ratio:,.0f} times "
+        f"as much in all. Of class {common}, {float(shares[common]):.0%} of the samples, only "
+        f"{recall:.0%} are recognised.",
+        [
+            Measure(
+                f"share in the batches · weight, class {heavy} / class {common}",
+                significant(ratio),
+                "about 1",
+                "targets of the batches and weights of the loss",
+            ),
+            Measure(f"recall of class {common}", significant(recall), "above 0.6", ""),
+        ],
+        [
+            Remedy(
+                {},
+                "rare classes then count as much as common ones, and not more",
+                "draw rare samples more often, or weigh them in the loss, and not both",
+            )
+        ],
+        {"classes": [heavy]},
+        0,
+    )
+
+
+def _shares_in_batches(case: Case) -> Tensor | None:
+    """How often each class comes in the batches that were looked at; None where it is not known."""
+    if case.part("train") is None or case.task not in ("binary", "multiclass"):
+        return None
+    targets = [look.target for look in case.looks if look.target is not None]
+    if not targets or sum(map(len, targets)) < LEAST_TARGETS:
+        return None
+    labels = torch.cat([class_indices(target.cpu()) for target in targets])
+    return torch.bincount(labels.clamp_min(0)).double() / len(labels)
 
 
 def _answers(case: Case) -> tuple[Int[Tensor, "N"], Int[Tensor, "N"], Tensor] | None:

@@ -8,7 +8,8 @@ step, whether it goes with its step wherever that stands. And the score. Source:
 
 Remedies: add positions, learned or of sines, to what goes into attention; a recurrent layer or a
 convolution. Silent on: networks that learn well, as bags of words and sets do by design; poor ones
-without attention, or where a simple model that sees the order does no better; networks whose
+without attention, or where a simple model that sees the order does no better, or no better than
+one that does not see it; networks whose
 weights are still as they were drawn.
 """
 
@@ -22,7 +23,12 @@ from sevensteps.doctor.finding import Finding, Measure, Remedy
 from sevensteps.doctor.hardly_moved import hardly_moved
 from sevensteps.doctor.measures import significant
 from sevensteps.doctor.questions.order import SAME, Order, order
-from sevensteps.doctor.simple_models import MAX_ROWS, model_of_places_score, simple_model_score
+from sevensteps.doctor.simple_models import (
+    MAX_ROWS,
+    model_of_places_score,
+    model_of_sets_score,
+    simple_model_score,
+)
 
 STEP = "predict"
 EXPLAINS = (
@@ -59,6 +65,8 @@ def examine(case: Case) -> Finding | None:
     simple = model_of_places_score(case) if simple is None else simple
     least = case.baseline_score or 0.0
     ahead = simple is not None and simple - max(score, least) > _margin(case)
+    if ahead and (model_of_sets_score(case) or 0.0) >= (simple or 0.0):
+        return None  # what it misses is no order
     seen_whole = simple_model_score(case) is not None
     if not ahead and (score - least > POOR * (1 - least) or seen_whole):
         return None

@@ -26,6 +26,7 @@ from collections.abc import Callable
 from sevensteps.doctor.case import Case
 from sevensteps.doctor.finding import Finding
 from sevensteps.doctor.frozen_parameters import frozen_as_drawn, frozen_head, frozen_zeros
+from sevensteps.doctor.frozen_word import frozen_word
 from sevensteps.doctor.measures import median, total_norm, weight_layers
 from sevensteps.doctor.not_updated_finding import listed, not_updated_finding
 from sevensteps.doctor.without_gradient import products_of_zeros, unread_answers, unread_columns
@@ -108,6 +109,8 @@ def examine(case: Case) -> Finding | None:
                 "look for detach(), .data, no_grad() or a layer that forward() does not call",
                 by_optimizer=False,
             )
+    if (finding := frozen_word(case)) is not None:
+        return finding
     if columns := unread_columns(case):
         matrix = weight_layers(case)[-1][1]
         rows = len(columns) / trained[matrix].shape[0]

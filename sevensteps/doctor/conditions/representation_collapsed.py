@@ -4,9 +4,10 @@ One point for all satisfies a loss of distances half-way, and from there no grad
 code that is all noise costs a variational autoencoder nothing; a loss that only draws codes
 together is least where all are one. Measured: the spread of the codes between samples in evaluation
 mode, relative to their size and to their spread in the first look; whether anything in the loss
-holds codes apart; the divergence of a posterior from its prior, where the network gives mean and
-log variance. Source: Schroff et al. 2015, FaceNet, section 3.2; Bowman et al. 2016, Generating
-sentences from a continuous space; Chen, He 2021, Exploring simple Siamese representation learning.
+holds codes apart; from which layer on all samples are the same; the divergence of a posterior from
+its prior, where the network gives mean and log variance. Source: Schroff et al. 2015, FaceNet,
+section 3.2; Bowman et al. 2016, Generating sentences from a continuous space; Chen, He 2021,
+Exploring simple Siamese representation learning.
 
 Remedies: a lower lr, a warm-up, semi-hard in place of the hardest negatives, normalised codes;
 negatives, a stopped gradient or a predictor where there are only positives; a divergence that is
@@ -16,9 +17,11 @@ outputs are judged as answers.
 
 from __future__ import annotations
 
+from sevensteps.doctor.alike_from_a_layer import Alike, alike_from_a_layer
 from sevensteps.doctor.case import Case
 from sevensteps.doctor.finding import Finding, Measure, Remedy
-from sevensteps.doctor.measures import significant
+from sevensteps.doctor.learning import judge
+from sevensteps.doctor.measures import layer_label, significant
 from sevensteps.doctor.questions.codes import Codes, Posterior, codes
 from sevensteps.observe.call import ELEMENTWISE_LOSSES, LossTerm
 from sevensteps.observe.look import Look
@@ -55,6 +58,11 @@ STEPS = 20  # before which codes need not differ
 def examine(case: Case) -> Finding | None:
     if case.before_training or case.steps < STEPS or case.recipe is not None:
         return None
+    named = {finding.condition for finding in case.findings}
+    if not named & {*STOPPED, "input_not_used"} and judge(case).is_bad:
+        alike = alike_from_a_layer(case)
+        if alike is not None:
+            return _alike(alike)
     if case.loss_is_error and not _gives_several(case):
         return None
     answers = codes(case)
@@ -70,6 +78,38 @@ def examine(case: Case) -> Finding | None:
     if collapsed:
         return _codes(collapsed[0])
     return _without_repulsion(outputs) if _only_attracts(case) else None
+
+
+def _alike(alike: Alike) -> Finding:
+    before, layer = layer_label(alike.before), layer_label(alike.layer)
+    return Finding(
+        "representation_collapsed",
+        STEP,
+        "error",
+        0.85,
+        f"{before} tells the samples apart, and what comes into {layer} is the same for all of "
+        f"them, from the first step to the last: {significant(alike.left, 2):g} of their spread is "
+        "left. Between the two they are averaged over each other, as by many rounds over a graph, "
+        "so that no later layer can tell one from another.",
+        [
+            Measure(
+                f"spread at {layer}, of what its weights would hand on from {before}",
+                significant(alike.left),
+                "about 1",
+                "over the samples of the first and the last look",
+            )
+        ],
+        [
+            Remedy(
+                {},
+                "what tells samples apart then reaches the answer",
+                "fewer rounds of averaging; add what a sample was before to what its neighbours "
+                "say, h + a @ h; no mean over the batch",
+            )
+        ],
+        {"layers": [alike.layer]},
+        0,
+    )
 
 
 def _stopped_at_start(finding: Finding) -> bool:

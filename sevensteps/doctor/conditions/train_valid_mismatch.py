@@ -2,11 +2,12 @@
 
 The validation score then says nothing about the network. Measured: both parts: the inputs' scale
 and mean, how often each word comes, the classes that occur, rows in both, numbers in other units,
-as those in which the network's answers would be right, and the labels, where the network knows the
-training data: a validation score below half of what guessing reaches, or classes that it takes for
-each other one for one, which only another coding of the labels can give; answers that the labels
-have nothing to do with, as the nearest training samples have not, although these tell each other's.
-And what the loop reports of its validation, against what the network scores on the validation data.
+as those in which the network's answers, or weighed sums of them, would be right, and the labels,
+where the network knows the training data: a validation score below half of what guessing reaches,
+or classes that it takes for each other one for one, which only another coding of the labels can
+give; answers that the labels have nothing to do with, as the nearest training samples have not,
+although these tell each other's. And what the loop reports of its validation, against what the
+network scores on the validation data.
 
 Remedies: the training part's scaling for both; the same coding of labels; a split by class,
 without duplicates; an evaluation of the network that is trained. Silent on: judging by the training
@@ -27,6 +28,7 @@ from sevensteps.doctor.label_codes import labels_at_random, renamed_classes
 from sevensteps.doctor.measures import learned_enough, significant
 from sevensteps.doctor.pairs import targets_of
 from sevensteps.doctor.recoded_words import recoded_words
+from sevensteps.doctor.recomputed_targets import recomputed_targets
 from sevensteps.doctor.relation import relation
 from sevensteps.doctor.scaled_apart import are_apart, scaled_apart, scales_of_parts
 
@@ -89,7 +91,7 @@ def _examine(case: Case) -> Finding | None:
     remark = scaled_apart(case, *scales)
     if remark is not None and remark.severity == "error":
         return remark
-    if (units := _numbers_apart(case)) is not None:
+    if (units := _numbers_apart(case) or _recomputed(case)) is not None:
         return units
     classes, chance = case.task in ("binary", "multiclass"), case.baseline_score
     scores = case.scores if classes and learned_enough(case, 0.6) else {}
@@ -211,6 +213,31 @@ def _numbers_apart(case: Case) -> Finding | None:
             )
         ],
         "apply the training part's scaling to the targets of both parts, and judge in one of them",
+    )
+
+
+def _recomputed(case: Case) -> Finding | None:
+    """Validation targets that are weighed sums of the numbers that were learned."""
+    matched = recomputed_targets(case)
+    if matched is None:
+        return None
+    train, valid = case.scores["train"], case.scores["valid"]
+    return _finding(
+        "error",
+        0.88,
+        f"The network scores {train:.3g} on the training data and {valid:.3g} on the validation "
+        f"data, and there {matched:.3g} where each target may be a weighed sum of all its answers: "
+        "it knows the samples, and is asked for other numbers than it was taught, such as corners "
+        "in place of sizes, or columns in another order.",
+        [
+            Measure(
+                "validation score of weighed sums of the answers",
+                significant(matched),
+                significant(valid),
+                "least squares on half of the validation data, judged on the other",
+            )
+        ],
+        "make the targets of both parts by the same function, and print some of each",
     )
 
 

@@ -1,5 +1,5 @@
 """What the arguments of a loss function say by themselves: blanks among the targets, labels that
-are smoothed away, codes that are compared with themselves, variances behind a ReLU.
+are smoothed away, variances behind a ReLU.
 """
 
 from __future__ import annotations
@@ -68,25 +68,6 @@ def test_labels_that_are_smoothed_away(smoothing: float, named: bool) -> None:
             watch.step(loss, target=y)
     findings = watch.diagnose(train=(x, y), loss_fn=F.cross_entropy).findings
     assert ("loss_unsuited" in {f.condition for f in findings}) == named
-
-
-def likeness(masked: bool, other: bool) -> Callable[[Tensor], Tensor]:
-    """Codes [16, 5] compared with themselves, or with others."""
-
-    def compute(o: Tensor) -> Tensor:
-        code = F.normalize(o, dim=1)
-        scores = code @ (F.normalize(o.roll(1, 1), dim=1) if other else code).T / 0.2
-        if masked:
-            scores = scores.masked_fill(torch.eye(16, dtype=torch.bool), -1e9)
-        return F.cross_entropy(scores, (torch.arange(16) + 8 * masked) % 16)
-
-    return compute
-
-
-def test_a_code_is_always_most_like_itself() -> None:
-    assert "target_in_input" in conditions(5, likeness(masked=False, other=False))
-    assert "target_in_input" not in conditions(5, likeness(masked=True, other=False))
-    assert "target_in_input" not in conditions(5, likeness(masked=False, other=True))
 
 
 @pytest.mark.parametrize(("above", "named"), [(F.relu, True), (F.softplus, False)])

@@ -195,3 +195,25 @@ def test_classes_are_called_by_their_names() -> None:
         "recall of class hoopoe",
         "recall of class wren",
     ]
+
+
+@pytest.mark.parametrize(("weight", "named"), [(40.0, True), (1.0, False)])
+def test_what_is_drawn_oftener_and_weighs_more_is_made_up_for_twice(
+    weight: float, named: bool
+) -> None:
+    torch.manual_seed(0)
+    x = torch.randn(1500, 4)
+    y = (x[:, 0] + 0.7 * torch.randn(1500) > 1.9).long()
+    weights = torch.tensor([1.0, weight])
+    model = nn.Linear(4, 2)
+    optimizer = torch.optim.Adam(model.parameters(), 0.02)
+    with ss.watch(model, optimizer) as watch:
+        for _ in range(150):
+            rows = torch.multinomial(torch.where(y == 1, 20.0, 1.0), 40, replacement=True)
+            loss = F.cross_entropy(model(x[rows]), y[rows], weight=weights)
+            optimizer.zero_grad()
+            loss.backward()
+            optimizer.step()
+            watch.step(loss, target=y[rows])
+    findings = watch.diagnose(train=(x, y), loss_fn=F.cross_entropy).findings
+    assert any("made up for twice" in f.explanation for f in findings) == named

@@ -1,4 +1,4 @@
-"""Validation targets that are sums of what was learned are named, those that were learned are not."""
+"""Validation targets that are sums of what was learned are named, and those as learned are not."""
 
 from __future__ import annotations
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from sevensteps.doctor.case import Case, targets_of
+from sevensteps.doctor.case import Case
 from sevensteps.doctor.measures import learned_enough
+from sevensteps.doctor.pairs import targets_of
 
 BETTER = 0.3  # of the score
 ROWS = 10  # samples for each number that is fitted

@@ -180,24 +180,25 @@ def _weighed_twice(case: Case) -> Finding | None:
     ratio /= max(weights.get(common, 0.0) * float(drawn[common]), 1e-12)
     if recall > NEGLECTED or ratio < OUTWEIGHED:
         return None
+    rare_name, common_name = class_name(case, heavy), class_name(case, common)
     return Finding(
         "class_imbalance",
         STEP,
         "error",
         0.9,
-        f"Class {heavy}, {float(shares[heavy]):.1%} of the samples, is {float(drawn[heavy]):.0%} "
-        f"of the batches and weighs {weights[heavy]:.3g} in the loss, class {common} "
-        f"{weights.get(common, 0.0):.3g}: it is made up for twice, and counts {ratio:,.0f} times "
-        f"as much in all. Of class {common}, {float(shares[common]):.0%} of the samples, only "
-        f"{recall:.0%} are recognised.",
+        f"Class {rare_name}, {float(shares[heavy]):.1%} of the samples, is "
+        f"{float(drawn[heavy]):.0%} of the batches and weighs {weights[heavy]:.3g} in the loss, "
+        f"class {common_name} {weights.get(common, 0.0):.3g}: it is made up for twice, and "
+        f"counts {ratio:,.0f} times as much in all. Of class {common_name}, "
+        f"{float(shares[common]):.0%} of the samples, only {recall:.0%} are recognised.",
         [
             Measure(
-                f"share in the batches · weight, class {heavy} / class {common}",
+                f"share in the batches · weight, {rare_name} / {common_name}",
                 significant(ratio),
                 "about 1",
                 "targets of the batches and weights of the loss",
             ),
-            Measure(f"recall of class {common}", significant(recall), "above 0.6", ""),
+            Measure(f"recall of class {common_name}", significant(recall), "above 0.6", ""),
         ],
         [
             Remedy(

@@ -9,6 +9,7 @@ from sevensteps.doctor.case import Case, failure_text
 from sevensteps.doctor.conditions import condition, condition_names
 from sevensteps.doctor.finding import Finding, Remedy
 from sevensteps.doctor.perceptron import uses_perceptron_rule
+from sevensteps.doctor.plain_training.finding import add_plain_training
 from sevensteps.doctor.ranking import in_order, ranked
 from sevensteps.doctor.usable_data import check_data
 from sevensteps.record.run_folder import nan_to_null
@@ -85,6 +86,7 @@ def examine(case: Case) -> Examination:
             case.not_judged.append((name, failure_text(raised)))
         else:
             findings += [finding] if finding is not None else []
+    findings = case.findings = add_plain_training(case, findings)
     for finding in findings:
         finding.remedies = [
             _completed(case, r) for r in finding.remedies if not _is_in_place(case, r)

@@ -11,7 +11,8 @@ what its function can give, one that runs away, or is above that of an ignorant 
 for all under a small loss; a head at chance beside others; a score that stays while the loss falls;
 a loss that is what it was in the first steps; validation data of which nothing is known. Closed
 form: the entropy of the classes, the variance of the targets; of any other loss one answer is
-fitted.
+fitted. Then a copy is trained anew, plainly, and where it learns, with one step at a time as it
+was: the step with which it does not is to blame, and named, with its condition where that is known.
 
 Remedies: the nearest suspects first; fit 32 samples, which any sound training learns by heart; hand
 over what could not be asked for. Silent on: short trainings, a loss that still falls and

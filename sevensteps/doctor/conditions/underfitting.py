@@ -1,8 +1,9 @@
 """underfitting: the network does not fit its training data, although simple models do.
 
 No other condition says why. Measured: the score on its own training data against the
-cross-validated score of simple models (linear, 5 nearest neighbours). The last resort: every
-condition that explains it folds it under itself.
+cross-validated score of simple models (linear, 5 nearest neighbours); or that of two copies of it,
+trained anew in a plain way in no more steps, which learn far more. The last resort: every condition
+that explains it folds it under itself.
 
 Remedies: `adam(lr=0.001)`, a robust start; `epochs(50)`, more time. Silent on: networks that
 learn well; data on which simple models are no better. A remark of a training that was too short to

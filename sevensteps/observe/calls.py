@@ -21,6 +21,7 @@ from torch.nn.modules.module import register_module_forward_hook, register_modul
 from sevensteps.observe.call_content import call_of, content_of, input_nodes, is_broadcast
 from sevensteps.observe.call_kinds import DIFFERENCES, Noted
 from sevensteps.observe.call_mode import CallMode
+from sevensteps.observe.calls_inside import CallsInside
 from sevensteps.observe.compared_target import compared_target, difference_of
 from sevensteps.observe.compiled import CompiledCode
 from sevensteps.observe.function_mode import (
@@ -57,7 +58,8 @@ class CallRecorder(StepRecorder):
     """Records the calls of a step, and the terms of its loss: `look.calls`, `look.loss_terms`; in
     `full` looks what gradient each sends, `look.part_gradients`.
 
-    Listens from the first forward pass with gradients, or from `begin()`, until an optimizer steps.
+    Listens from the first forward pass with gradients, or from `begin()`, until an optimizer steps;
+    within forward passes only in some looks.
     `answers` knows whether targets of a step came of a network's answers, `not_seen` says why it
     did not listen, if it did not.
     """
@@ -66,6 +68,7 @@ class CallRecorder(StepRecorder):
         super().__init__()
         self.compiled = compiled or CompiledCode()
         self.mode = CallMode(self)
+        self.inside = CallsInside()
         self.callers = Callers()
         self.passive = True
         self.not_seen = ""
@@ -106,7 +109,8 @@ class CallRecorder(StepRecorder):
         self._clear()
         self.tape.clear(writes=self._armed < 2 or self._armed % TAPE_EVERY == 0)
         self._armed += 1
-        self.part_gradients.arm(self.full)
+        self.inside.arm(full=self.full)
+        self.part_gradients.arm(self.full and self.inside.heard)
         if not self._listening:
             self._thread = 0
         self._only_outside = bool(self.compiled.modules)
@@ -162,13 +166,20 @@ class CallRecorder(StepRecorder):
     ) -> None:
         if in_backward() or self.passive or not self._is_own_thread():
             return
-        if self._only_outside and not self.networks:
-            self._end()
-        else:
-            self.begin()
         if self._part is not None:
             self.networks.clear()  # a part that ended with an error
             self._part = None
+        if self.networks:
+            self.inside.matter = True  # one network within another
+            self.begin()
+        elif self._only_outside:
+            self._end()
+        elif self.inside.heard:
+            self.begin()
+        else:
+            self._end()
+            for key, call, count in self.inside.of(network):
+                self._calls.setdefault(key, [len(self._calls), call, count])
         if not self.networks:
             self.tape.network_enters(network, args, kwargs)
             self._pass += 1
@@ -217,7 +228,7 @@ class CallRecorder(StepRecorder):
             if len(self.graph.outputs) < MAX_NODES:
                 self.graph.outputs[tensor.grad_fn, tensor.output_nr] = (network, path)
                 self.graph.passes[tensor.grad_fn] = self._pass
-        if self._only_outside and not self.networks:
+        if (self._only_outside or not self.inside.heard) and not self.networks:
             self.begin()
 
     def optimizer_steps(
@@ -237,6 +248,8 @@ class CallRecorder(StepRecorder):
         if not self._totals and node is not None:
             self._totals.append(read_terms(node, self.graph))
             self._repeats.append(1)
+        parts = max((len(total.terms) for total in self._totals), default=1)
+        self.inside.remember(self._calls, several_parts=parts > 1)
         look.calls = tuple(
             replace(call, count=count) if count > 1 else call
             for _, call, count in self._calls.values()
@@ -348,6 +361,8 @@ class CallRecorder(StepRecorder):
         kwargs: dict[str, Any],
         result: Any,
     ) -> None:
+        if self.networks and (caller.place or (noted is not None and noted.kind == "hook")):
+            self.inside.matter = True
         if noted is not None and noted.kind == "hook":
             self.part_gradients.note_hook()
             return

@@ -319,10 +319,18 @@ class LayerRecorder(StepRecorder):
     def optimizer_steps(
         self, optimizer: torch.optim.Optimizer | None, *, closure: bool = False
     ) -> None:
-        self._stepping_with_closure, self.copied_now = closure, False
-        if not self.parameters_before:
+        own = self._is_changed_by(optimizer)
+        self._stepping_with_closure, self.copied_now = closure and own, False
+        if own and not self.parameters_before:
             self.parameters_before = FlatCopies(self.parameters)
             self._copy_gradients()
+
+    def _is_changed_by(self, optimizer: torch.optim.Optimizer | None) -> bool:
+        """Whether `optimizer` has parameters of this network; so has one that nothing is known of."""
+        if optimizer is None or not self.optimizers or optimizer in self.optimizers:
+            return True
+        names = self.parameter_names
+        return any(id(p) in names for group in optimizer.param_groups for p in group["params"])
 
     def optimizer_stepped(self, optimizer: torch.optim.Optimizer | None) -> None:
         self.copied_now = False

@@ -1,9 +1,11 @@
 """Which steps are looked at: it follows from sizes and step numbers, so that the same training is
 looked at in the same steps on any machine, busy or not.
 
-After `FIRST_LOOKS` the distances grow by a constant factor, up to the distance at which looks take
-their share of the time. What a step and a look take is estimated from sizes. Only where looks take
-far more than that are they thinned out, by the clock, and `thinned` says so.
+After the first looks the distances grow by a constant factor, up to the distance at which looks
+take their share of the time. Of a network that takes long to look at, as one of many small layers,
+the first looks are fewer and the factor is larger. What a step and a look take is estimated from
+sizes. Only where looks take far more than that are they thinned out, by the clock, and `thinned`
+says so.
 """
 
 from __future__ import annotations
@@ -16,15 +18,18 @@ from dataclasses import dataclass
 from sevensteps.arguments import number
 from sevensteps.observe.network_facts import NetworkFacts
 
-FIRST_LOOKS = 5  # at the very first steps, whatever they cost: most faults show there
-LEAST_GROWTH, MOST_GROWTH = 1.25, 2.0  # of the distance from the start, from look to look
+# at the very first steps, where most faults show: of networks with looks that cost little, and of
+# those whose distances have to grow by more than `USUAL_GROWTH`
+FIRST_LOOKS, FEW_LOOKS = 5, 3
+# of the distance from the start, from look to look
+LEAST_GROWTH, USUAL_GROWTH, MOST_GROWTH = 1.25, 2.0, 3.0
 # beyond this step, a training that had to grow at the most grows at this: a short one needs its few
 # looks, a longer one has had enough of them to judge by until the regular ones
 LATE_STEP, LATE_GROWTH = 300, 4.0
 # share of the budget that regular looks take; the rest is for what is noted at every step, and for
 # machines that the estimate does not suit
 LOOKING_SHARE = 0.4
-EARLY_SECONDS = 0.012  # that looks may take beyond their share before they become regular
+EARLY_SECONDS = 0.025  # that looks may take beyond their share before they become regular
 # distances vary by this share, or looks could fall on every fourth step of four that accumulate
 JITTER, GOLDEN_RATIO = 0.25, (math.sqrt(5) - 1) / 2
 FULL_EVERY = 8  # looks; besides, the first look after each power of two is full
@@ -124,6 +129,7 @@ class LookSchedule:
         self.look_seconds = 0.0  # of one look, lately
         self.thinned: int | None = None
         self._growth = MOST_GROWTH
+        self._first = FIRST_LOOKS
         self._distance = self._planned_distance = math.inf  # of regular looks, in steps
         self._last_full = -1
         self._sized = False
@@ -140,6 +146,7 @@ class LookSchedule:
         self._distance = max(look / (LOOKING_SHARE * self.budget * step), 1.0)
         self._planned_distance = self._distance
         self._growth = growth(self._distance, EARLY_SECONDS * self.budget / 0.02 / look)
+        self._first = first_looks(self._growth)
 
     def is_due(self, step: int) -> bool:
         """Whether to look at `step`."""
@@ -173,11 +180,11 @@ class LookSchedule:
             seconds if not self.look_seconds else 0.7 * self.look_seconds + 0.3 * seconds
         )
         self.next_step = step + 1
-        if self.budget == 1 or self.looks < FIRST_LOOKS:
+        if self.budget == 1 or self.looks < self._first:
             return
         self._thin(step, elapsed)
         regular = self._distance * (1 + JITTER * (2 * (self.looks * GOLDEN_RATIO % 1.0) - 1))
-        late = step >= LATE_STEP and self._growth == MOST_GROWTH
+        late = step >= LATE_STEP and self._growth >= USUAL_GROWTH
         growing = (step + 1) * ((LATE_GROWTH if late else self._growth) - 1)
         self.next_step = step + max(1, round(min(growing, regular)))
 
@@ -199,8 +206,14 @@ def growth(distance: float, early_looks: float) -> float:
     factor = LEAST_GROWTH
     while factor < MOST_GROWTH:
         reached = distance / (factor - 1)  # the step where growing distances become regular
-        growing = max(math.log(max(reached, FIRST_LOOKS) / FIRST_LOOKS) / math.log(factor), 0.0)
-        if FIRST_LOOKS + growing - reached / distance <= early_looks:
+        first = first_looks(factor)
+        growing = max(math.log(max(reached, first) / first) / math.log(factor), 0.0)
+        if first + growing - reached / distance <= early_looks:
             break
-        factor += 0.05
+        factor = round(factor + 0.05, 2)
     return min(factor, MOST_GROWTH)
+
+
+def first_looks(factor: float) -> int:
+    """How many of the very first steps are looked at, where distances then grow by this factor."""
+    return FIRST_LOOKS if factor <= USUAL_GROWTH else FEW_LOOKS

@@ -123,3 +123,31 @@ def test_nothing_of_a_training_stays_in_memory() -> None:
     before = captures()  # of tests that hold a watch still
     loop()
     assert captures() <= before
+
+
+def test_of_several_networks_only_what_an_optimizer_changes_is_copied_at_its_step() -> None:
+    networks = {name: nn.Sequential(nn.Linear(4, 3), nn.ReLU(), nn.Linear(3, 4)) for name in "GD"}
+    optimizers = {n: torch.optim.SGD(m.parameters(), lr=0.1) for n, m in networks.items()}
+    pairs = {name: (networks[name], optimizers[name]) for name in "GD"}
+    with ss.watch(pairs, budget=1.0) as watch:
+        for trained in ("D", "GD"):
+            loss = networks["D"](networks["G"](torch.randn(6, 4))).square().mean()
+            for optimizer in optimizers.values():
+                optimizer.zero_grad()
+            loss.backward()
+            gradients = {n: m[0].weight.grad.norm(dim=1) for n, m in networks.items()}
+            for name in trained:
+                optimizers[name].step()
+                for p in networks[name].parameters():
+                    p.grad.mul_(0)  # type: ignore[union-attr]
+            watch.step(loss)
+    first, second = watch.observation.looks
+    assert [first.networks[name].stepped for name in "GD"] == [False, True]
+    assert [second.networks[name].stepped for name in "GD"] == [True, True]
+    assert first.networks["G"].changes["0.weight"].update is None
+    for name in "GD":
+        change = second.networks[name].changes["0.weight"]
+        assert change.update is not None
+        assert change.gradient is not None
+        assert torch.allclose(change.update, 0.1 * change.gradient, atol=1e-6)
+        assert torch.allclose(change.gradient, gradients[name], atol=1e-6)

@@ -11,14 +11,17 @@ from torch import nn
 
 from sevensteps.errors import ArgumentError
 from sevensteps.observe.look_schedule import (
+    FEW_LOOKS,
     FIRST_LOOKS,
     LATE_GROWTH,
     LATE_STEP,
     LEAST_GROWTH,
     MOST_GROWTH,
     THINNED_SECONDS,
+    USUAL_GROWTH,
     LookSchedule,
     StepSize,
+    first_looks,
     growth,
     step_size,
 )
@@ -47,11 +50,17 @@ def looked_at(
 @pytest.mark.parametrize("size", [SMALL, DEEP, LARGE])
 def test_the_first_steps_are_looked_at_then_the_distances_grow(size: StepSize) -> None:
     looks, _ = looked_at(size, 5000)
-    assert looks[:FIRST_LOOKS] == list(range(FIRST_LOOKS))
+    assert looks[:FEW_LOOKS] == list(range(FEW_LOOKS))
     short = [step for step in looks if step < LATE_STEP]
     assert all(b <= MOST_GROWTH * (a + 1) + 1 for a, b in itertools.pairwise(short))
     assert all(b <= LATE_GROWTH * (a + 1) + 1 for a, b in itertools.pairwise(looks))
     assert max(b - a for a, b in itertools.pairwise(looks)) > 1
+
+
+def test_what_takes_long_to_look_at_is_looked_at_less_often_in_a_short_training() -> None:
+    (small, _), (deep, _) = (looked_at(size, LATE_STEP) for size in (SMALL, DEEP))
+    assert small[:FIRST_LOOKS] == list(range(FIRST_LOOKS))
+    assert FEW_LOOKS < len(deep) <= 2 * len(small) / 3 + 1
 
 
 @pytest.mark.parametrize("size", [SMALL, DEEP, LARGE])
@@ -141,13 +150,15 @@ def test_what_happens_is_looked_at_next() -> None:
 def test_growth_is_the_least_that_the_early_looks_allow(distance: float, early: float) -> None:
     def extra(factor: float) -> float:
         """Looks beyond the regular ones, counted one by one."""
-        step, looks = float(FIRST_LOOKS), FIRST_LOOKS
+        looks = first_looks(factor)
+        step = float(looks)
         while step * (factor - 1) < distance:
             step, looks = step * factor, looks + 1
         return looks - step / distance
 
     factor = growth(distance, early)
     assert LEAST_GROWTH <= factor <= MOST_GROWTH
+    assert first_looks(factor) == (FIRST_LOOKS if factor <= USUAL_GROWTH else FEW_LOOKS)
     assert factor == MOST_GROWTH or extra(factor) <= early + 2
     if factor > LEAST_GROWTH + 0.1:
         assert extra(factor - 0.1) > early - 2

@@ -326,7 +326,7 @@ class LayerRecorder(StepRecorder):
             self._copy_gradients()
 
     def _is_changed_by(self, optimizer: torch.optim.Optimizer | None) -> bool:
-        """Whether `optimizer` has parameters of this network; so has one that nothing is known of."""
+        """Whether `optimizer` has parameters of this network, or nothing is known of it."""
         if optimizer is None or not self.optimizers or optimizer in self.optimizers:
             return True
         names = self.parameter_names

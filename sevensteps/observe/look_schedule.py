@@ -29,7 +29,9 @@ LATE_STEP, LATE_GROWTH = 300, 4.0
 # share of the budget that regular looks take; the rest is for what is noted at every step, and for
 # machines that the estimate does not suit
 LOOKING_SHARE = 0.4
-EARLY_SECONDS = 0.025  # that looks may take beyond their share before they become regular
+# that looks may take beyond their share before they become regular; distances may grow by no more
+# than `USUAL_GROWTH` up to the second number
+EARLY_SECONDS, MOST_SECONDS = 0.012, 0.045
 # distances vary by this share, or looks could fall on every fourth step of four that accumulate
 JITTER, GOLDEN_RATIO = 0.25, (math.sqrt(5) - 1) / 2
 FULL_EVERY = 8  # looks; besides, the first look after each power of two is full
@@ -145,7 +147,8 @@ class LookSchedule:
         look = look_factor * size.look_seconds()
         self._distance = max(look / (LOOKING_SHARE * self.budget * step), 1.0)
         self._planned_distance = self._distance
-        self._growth = growth(self._distance, EARLY_SECONDS * self.budget / 0.02 / look)
+        share = self.budget / 0.02 / look
+        self._growth = growth(self._distance, EARLY_SECONDS * share, MOST_SECONDS * share)
         self._first = first_looks(self._growth)
 
     def is_due(self, step: int) -> bool:
@@ -199,16 +202,18 @@ class LookSchedule:
             self._growth = MOST_GROWTH
 
 
-def growth(distance: float, early_looks: float) -> float:
+def growth(distance: float, early_looks: float, most_looks: float) -> float:
     """The least factor between looks with which they reach their regular `distance`, in steps,
-    after at most `early_looks` more than regular ones would have been by then.
+    after at most `early_looks` more than regular ones would have been by then; the usual one, where
+    that takes no more than `most_looks`.
     """
     factor = LEAST_GROWTH
     while factor < MOST_GROWTH:
         reached = distance / (factor - 1)  # the step where growing distances become regular
         first = first_looks(factor)
         growing = max(math.log(max(reached, first) / first) / math.log(factor), 0.0)
-        if first + growing - reached / distance <= early_looks:
+        allowed = early_looks if factor < USUAL_GROWTH else most_looks
+        if first + growing - reached / distance <= allowed:
             break
         factor = round(factor + 0.05, 2)
     return min(factor, MOST_GROWTH)

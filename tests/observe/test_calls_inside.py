@@ -1,4 +1,4 @@
-"""Calls within forward passes are heard in some looks only, and every look has them all the same."""
+"""Calls within forward passes are heard in some looks only, and every look has them."""
 
 from __future__ import annotations
 

@@ -57,6 +57,7 @@ BETTER = 0.2  # of the score, of a simple model
 NO_BETTER = 0.9  # of the error of one answer for all
 SERVED = 0.5  # of what it was at the start, that a term is below which a loss is trained for
 LEAST_LOOKS = 4  # that measured the gradients
+LAST_LOOKS = 2  # at least, of which the end is the median
 LEAST_STEPS = 50  # before which a term may not have moved yet
 OUTGROWN = 3.0  # times the error, at the start, of what the loss has beside it
 SMALL_SHARE = 0.05  # of the fall of the loss, that is the error's
@@ -201,10 +202,9 @@ def _outgrown(case: Case) -> Finding | None:
     for all.
     """
     shares = [s for look in case.looks if (s := _error_and_rest(look)) is not None]
-    if len(shares) < 2 * LEAST_LOOKS:
+    if len(shares) < LEAST_LOOKS + LAST_LOOKS:
         return None
-    quarter = len(shares) // 4
-    (error, rest), ends = shares[0], shares[-quarter:]
+    (error, rest), ends = shares[0], shares[-max(len(shares) // 4, LAST_LOOKS) :]
     error_end, rest_end = (median([pair[i] for pair in ends]) for i in (0, 1))
     if not error > 0 or rest < OUTGROWN * error:
         return None

@@ -121,7 +121,7 @@ def growing_memory(cured: bool, watch: Watch) -> Trained:
     rain, level = rain_and_level(900, 40)
     x, y = rain[..., None], (level[:, -1:] - level.mean()) / level.std()
     model = Memory(0.9 if cured else 1.4)
-    optimizer = torch.optim.SGD(model.parameters(), lr=0.02, momentum=0.9)
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.005, momentum=0.9)
     with watch(model, optimizer) as watching:
         for _epoch in range(10):
             for chosen in torch.randperm(700).split(35):
@@ -216,8 +216,8 @@ PAIRS = [
         "rivers: a memory that fades by .9 an hour",
         ("exploding_gradient", "signal_explodes"),
         growing_memory,
-        0.3,
         0.7,
+        0.9,
     ),
     Pair(
         "rivers: Adagrad with a decay of .99",

@@ -74,9 +74,9 @@ def forgets_the_first(cured: bool, watch: Watch) -> Trained:
     weight = memory.get_parameter("weight_hh_l0")
     nn.init.orthogonal_(weight, gain=1.0 if cured else 0.33)
     model = Last(memory, 4)
-    optimizer = optim.Adam(model.parameters(), lr=2e-3)
+    optimizer = optim.Adam(model.parameters(), lr=1e-3)
     with watch(model, optimizer) as watching:
-        for _epoch in range(10):
+        for _epoch in range(14):
             for chosen in torch.randperm(len(x)).split(30):
                 loss = F.cross_entropy(model(x[chosen]), y[chosen])
                 descend(watching, optimizer, loss, y[chosen])
@@ -138,8 +138,8 @@ PAIRS: list[Pair] = [
         "memos: a memory that keeps all",
         ("vanishing_gradient", "signal_vanishes"),
         forgets_the_first,
-        0.5,
-        0.8,
+        0.35,
+        0.45,
     ),
     Pair(
         "sensors: the root of the variance",

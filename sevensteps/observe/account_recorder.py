@@ -9,10 +9,8 @@ a hook says, not of being asked.
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
-from pathlib import Path
 from typing import Any, cast
 
 import numpy as np
@@ -25,6 +23,8 @@ from sevensteps.observe.later import LazyDict
 from sevensteps.observe.look import Look
 from sevensteps.observe.modules import parameter_ids
 from sevensteps.observe.network_facts import prefix_of
+from sevensteps.observe.optimizer_marks import OptimizerMarks
+from sevensteps.observe.optimizer_settings import grad_scale, optimizer_settings
 from sevensteps.observe.step_account import (
     GroupAccount,
     ParameterAccount,
@@ -32,29 +32,20 @@ from sevensteps.observe.step_account import (
     Stranger,
     joint_norm,
 )
-from sevensteps.observe.step_mark import StepMark
 from sevensteps.observe.step_recorder import StepRecorder
-from sevensteps.observe.tensor_numbers import (
-    entries_of,
-    norms_of,
-    sample_entries,
-    sample_size,
-)
+from sevensteps.observe.tensor_numbers import entries_of, norms_of, sample_entries, sample_size
 from sevensteps.observe.unregistered import unregistered_parameters
 from sevensteps.observe.used_gradients import Shared, Used, UsedGradients, changes_of_entries
 
-GRAD_SCALER = str(Path("amp") / "grad_scaler.py")  # how the path of PyTorch's file ends
-MIN_STEP_LOOKS = 2  # looks in which an optimizer steps, so that something can be said of its steps
 MAX_USES = 8  # of gradients in one step that are kept as copies
-FRAMES = 24  # between an optimizer's step and the scaler that called it, at most
 
 
 class AccountRecorder(StepRecorder):
     """Records the `StepAccount` of a looked-at step of `networks`, whose `optimizers` are known.
 
     `networks` are modules by name; parameters of a network that has a name are called
-    `name.parameter`. `note()` belongs at the end of every step, looked at or not: it says whether
-    an optimizer stepped just before a look begins.
+    `name.parameter`. `marks.note()` belongs at the end of every step, looked at or not: it says
+    whether an optimizer stepped just before a look begins.
     """
 
     def __init__(
@@ -70,11 +61,9 @@ class AccountRecorder(StepRecorder):
         self._gradients: dict[int, GradientHistory] = {}  # by id of the parameter
         self._handles: list[Any] = []
         self._hooked: list[Tensor] = []
-        self._marks = {id(optimizer): StepMark(optimizer) for optimizer in optimizers}
+        self.marks = OptimizerMarks(optimizers)
         self._looks = 0
         self._sampling = True  # whether entries are compared in this look, which takes longer
-        self._steps_since_look = 0
-        self._step_looks: dict[int, int] = {}  # looks, of each optimizer
         self._forget()
 
     def _forget(self) -> None:
@@ -89,52 +78,7 @@ class AccountRecorder(StepRecorder):
         self._scales: dict[int, Tensor | float] = {}
         self._uses: list[UsedGradients] = []
 
-    # -- between steps -----------------------------------------------------------------------------
-
-    def note(self) -> None:
-        """A step has ended: note of each optimizer what changes when it steps."""
-        self._steps_since_look += 1
-        for mark in self._marks.values():
-            mark.note(mark.read())
-
-    @property
-    def probes(self) -> list[Tensor]:
-        """The parameters whose versions after a step say what `note()` would have read."""
-        return [p for mark in self._marks.values() if not mark.is_fused for p in mark.probes]
-
-    @property
-    def unread_marks(self) -> list[StepMark]:
-        """The marks that versions do not tell."""
-        return [mark for mark in self._marks.values() if mark.is_fused]
-
-    def note_versions(self, versions: Sequence[int], steps: int) -> None:
-        """So many steps have ended; these were the versions of the `probes`, step by step."""
-        self._steps_since_look += steps
-        width, first = len(versions) // steps, 0
-        for mark in self._marks.values():
-            if not mark.is_fused:
-                last = first + len(mark.probes)
-                for step in range(steps):
-                    start = step * width
-                    mark.note(float(sum(versions[start + first : start + last])))
-                first = last
-
-    @property
-    def updates(self) -> list[int]:
-        """Of each optimizer, how many of the steps that were noted changed its parameters."""
-        return [mark.updates for mark in self._marks.values()]
-
-    @property
-    def steps_to_update(self) -> int | None:
-        """How many steps there are up to the next one in which an optimizer steps that does so only
-        now and then, and that hardly a look has seen stepping; None where there is no such.
-        """
-        expected = (
-            mark.steps_to_update
-            for key, mark in self._marks.items()
-            if self._step_looks.get(key, 0) < MIN_STEP_LOOKS
-        )
-        return min((steps for steps in expected if steps is not None), default=None)
+    # -- before a step ----------------------------------------------------------------------------
 
     def arm(self) -> None:
         self._remove_hooks()
@@ -143,7 +87,7 @@ class AccountRecorder(StepRecorder):
         self._gradients = {id(g.parameter): g for g in self._read_parameters(self._gradients)}
         for gradient in self._gradients.values():
             gradient.forget_step()
-            self._catch_up(gradient)
+            self.marks.catch_up(gradient)
         with torch.enable_grad():
             for gradient in self._gradients.values():
                 p = gradient.parameter
@@ -153,19 +97,6 @@ class AccountRecorder(StepRecorder):
                     hook = self.guarded(partial(self._arrives, gradient, node))
                     self._handles.append(p.register_hook(hook))
                     self._hooked.append(p)
-
-    def _catch_up(self, gradient: GradientHistory) -> None:
-        """Tell what happened to a gradient since the last look, as far as that can be known."""
-        if self._steps_since_look == 0:
-            return
-        marks = [self._marks[optimizer] for optimizer in gradient.optimizers]
-        if all(mark.now == mark.at_look for mark in marks):
-            # No optimizer has stepped: what was pending still is; but more may have come in.
-            gradient.spent = None if gradient.spent else gradient.spent
-            return
-        gradient.pending, gradient.stale, gradient.after = 0, None, None
-        just_stepped = any(mark.before not in (None, mark.now) for mark in marks)
-        gradient.spent = True if just_stepped else None
 
     def _read_parameters(self, earlier: Mapping[int, GradientHistory]) -> list[GradientHistory]:
         """The histories of the parameters that there are now; those that go on are `earlier`
@@ -248,8 +179,8 @@ class AccountRecorder(StepRecorder):
         if optimizer is not None:
             key = id(optimizer)
             self._stepping.add(key)
-            self._groups[key] = _settings(optimizer)
-            if (scale := _grad_scale()) is not None:
+            self._groups[key] = optimizer_settings(optimizer)
+            if (scale := grad_scale()) is not None:
                 self._scales[key] = scale
         if closure:
             self._closures.add(id(optimizer))
@@ -316,16 +247,7 @@ class AccountRecorder(StepRecorder):
     def account(self, loss: Any = None) -> StepAccount:
         """The account of the step that has just ended with this loss."""
         self._looks += 1
-        for key in self._steps:
-            self._step_looks[key] = self._step_looks.get(key, 0) + 1
-        for key, mark in self._marks.items():
-            mark.watch(
-                [g.parameter for g in self._gradients.values() if g.passes and key in g.optimizers]
-            )
-        self.note()
-        for mark in self._marks.values():
-            mark.at_look = mark.now
-        self._steps_since_look = 0
+        self.marks.end_look(self._steps, self._gradients.values())
         parameters = self._parameter_accounts()
         for gradient in self._gradients.values():
             gradient.forget_step()
@@ -337,7 +259,7 @@ class AccountRecorder(StepRecorder):
         groups: list[GroupAccount] = []
         for number, optimizer in enumerate(self.optimizers):
             key = id(optimizer)
-            settings = self._groups.get(key) or _settings(optimizer)
+            settings = self._groups.get(key) or optimizer_settings(optimizer)
             scale = self._scales.get(key)
             groups += (
                 GroupAccount(
@@ -457,42 +379,6 @@ def _is_plain(parameter: nn.Parameter) -> bool:
     ):
         return False
     return not parameter.is_meta
-
-
-def _settings(optimizer: torch.optim.Optimizer) -> list[dict[str, Any]]:
-    """What a `GroupAccount` says of the settings of each of an optimizer's groups."""
-    built = getattr(optimizer, "defaults", {}).get("lr")
-    return [
-        {
-            "lr": float(group.get("lr", 0.0)),
-            "initial_lr": _number(group.get("initial_lr")),
-            "weight_decay": float(group.get("weight_decay", 0.0)),
-            "built_lr": _number(built),
-        }
-        for group in optimizer.param_groups
-    ]
-
-
-def _number(value: Any) -> float | None:
-    return None if value is None else float(value)
-
-
-def _grad_scale() -> float | None:
-    """The scale of the `GradScaler` that has called the optimizer whose step begins; None where
-    none has.
-
-    The scaler is known to the loop alone, but it is in the frame that called the optimizer.
-    """
-    frame = sys._getframe(1)
-    for _ in range(FRAMES):
-        if frame.f_back is None:
-            return None
-        frame = frame.f_back
-        if frame.f_code.co_filename.endswith(GRAD_SCALER):
-            scaler = frame.f_locals.get("self")
-            if isinstance(scaler, torch.amp.GradScaler):
-                return scaler.get_scale() if scaler.is_enabled() else None
-    return None
 
 
 def _use_by_hand(gradients: Sequence[GradientHistory], changed: NDArray[Any]) -> None:

@@ -204,7 +204,7 @@ class AnyLoopWatcher:
         self._quiet = False
         if self.failure:
             return
-        if (ahead := self._recorders.account.steps_to_update) is not None:
+        if (ahead := self._recorders.account.marks.steps_to_update) is not None:
             self.schedule.look_next(step + ahead - 1)
         if self.schedule.is_due(step):
             self._arm()
@@ -355,7 +355,7 @@ class AnyLoopWatcher:
             observation.seconds = max(observation.seconds, now - self._began)
         schedule.noting_seconds += PASS_SECONDS * passed
         observation.watching_seconds = schedule.looking_seconds + schedule.noting_seconds
-        observation.notes["updates"] = self._recorders.account.updates
+        observation.notes["updates"] = self._recorders.account.marks.updates
 
     @property
     def observation(self) -> Observation:
@@ -412,12 +412,12 @@ class AnyLoopWatcher:
                 observation.notes["thinned"] = schedule.thinned
             self._note_state()
         elif not self.failure:
-            self._recorders.account.note()
+            self._recorders.account.marks.note()
             if (
                 not isinstance(loss, Tensor) or loss.is_cpu
             ):  # else it is not known whether all is well
                 self._note_state()
-        observation.notes["updates"] = self._recorders.account.updates
+        observation.notes["updates"] = self._recorders.account.marks.updates
         if not self.looking:
             self._prepare(step + 1)
         self._looked, self._step_ended = look is not None, time.perf_counter()

@@ -47,7 +47,7 @@ class PassedSteps:
         """The steps from `step` on are noted here, for these recorders."""
         self.first, self.pause_after = step, 1
         self._account, self._calls, self._ended = account, replay.calls, replay.ended
-        self._probes, self._marks = account.probes, account.unread_marks
+        self._probes, self._marks = account.marks.probes, account.marks.unread_marks
         self._optimizer, self._rate = self._log.optimizer, self._log.rate
         if not self._ended:
             self._ended.append((step - 1, [], None))
@@ -95,7 +95,7 @@ class PassedSteps:
             observation.record_rate(self.first + place, rate)
         if passed:
             self._log.rate = self._rate
-            self._account.note_versions(self._versions, passed)
+            self._account.marks.note_versions(self._versions, passed)
         self.first += passed
         self.pause_after -= passed  # at the same step as before
         self.losses.clear()

@@ -57,7 +57,7 @@ def accounts(
     for number in range(steps):
         if not looked(number):
             step(number)
-            recorder.note()
+            recorder.marks.note()
             accounts.append(None)
             continue
         recorder.arm()

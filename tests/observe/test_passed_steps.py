@@ -49,7 +49,7 @@ def test_updates_are_counted(fused: bool) -> None:
     for step in range(10):
         noted.step(update=step % 2 == 1)
     noted.passed.write()
-    assert noted.account.updates == [5]
+    assert noted.account.marks.updates == [5]
 
 
 def test_losses_and_rates_are_those_of_their_steps() -> None:

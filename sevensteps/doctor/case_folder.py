@@ -22,7 +22,8 @@ from sevensteps.doctor.examination import examine
 from sevensteps.doctor.finding import Finding
 from sevensteps.doctor.trials.trial import Trial
 from sevensteps.errors import RunError
-from sevensteps.observe.observation import Observation, deserialize_look, serialize_look
+from sevensteps.observe.observation import Observation
+from sevensteps.observe.stored_look import deserialize_look, serialize_look
 from sevensteps.record.database import FILE, Record, read_watched
 from sevensteps.record.run_folder import (
     create,

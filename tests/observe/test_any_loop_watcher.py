@@ -21,7 +21,8 @@ import sevensteps as ss
 from sevensteps.errors import ArgumentError
 from sevensteps.observe.any_loop_watcher import AnyLoopWatcher
 from sevensteps.observe.layer_recorder import LayerRecorder
-from sevensteps.observe.observation import Observation, deserialize_look, serialize_look
+from sevensteps.observe.observation import Observation
+from sevensteps.observe.stored_look import deserialize_look, serialize_look
 from tests.observe import kinds
 from tests.observe.kinds import COMPILED, KINDS
 from tests.observe.loops import NETWORKS, train

@@ -9,7 +9,7 @@ import pytest
 from sevensteps.observe.call import Call, LossTerm
 from sevensteps.observe.look import Look
 from sevensteps.observe.loss_graph import Operation
-from sevensteps.observe.observation import deserialize_look, serialize_look
+from sevensteps.observe.stored_look import deserialize_look, serialize_look
 
 
 @pytest.mark.parametrize(

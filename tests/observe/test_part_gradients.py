@@ -8,8 +8,8 @@ import math
 import pytest
 
 from sevensteps.observe.look import Look
-from sevensteps.observe.observation import deserialize_look, serialize_look
 from sevensteps.observe.part_gradients import LossPart, PartGradients
+from sevensteps.observe.stored_look import deserialize_look, serialize_look
 
 
 def test_they_are_written_and_read_back() -> None:

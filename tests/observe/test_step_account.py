@@ -8,7 +8,6 @@ import math
 import pytest
 
 from sevensteps.observe.look import Look
-from sevensteps.observe.observation import deserialize_look, serialize_look
 from sevensteps.observe.step_account import (
     GroupAccount,
     ParameterAccount,
@@ -16,6 +15,7 @@ from sevensteps.observe.step_account import (
     Stranger,
     joint_norm,
 )
+from sevensteps.observe.stored_look import deserialize_look, serialize_look
 
 ACCOUNT = StepAccount(
     {

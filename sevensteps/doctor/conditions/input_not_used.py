@@ -30,6 +30,7 @@ from sevensteps.doctor.questions.another_input import (
     input_name,
 )
 from sevensteps.doctor.questions.missed_part import MissedPart, missed_part
+from sevensteps.doctor.questions.padding_mask import padding_mask
 from sevensteps.doctor.simple_models import worse_than_simple_model
 from sevensteps.observe.structure import tensors_of
 
@@ -58,6 +59,7 @@ GOOD = 0.9  # skill, from which on nothing is missed
 TELLS = 0.1  # of a linear model's score, that a part which is not used adds
 AHEAD = 0.1  # of the score, of a simple model that sees all columns
 SEQUENCE = 4  # steps, fewer whole numbers are columns, each looked up in its own table
+BLOCKED = 0.9  # of the words, by a mask that is to block the padding
 MOST = 0.5  # of a sequence that moves no answer
 
 
@@ -69,6 +71,8 @@ def examine(case: Case) -> Finding | None:
         return _nothing_used(case, answers)
     if not case.loss_is_error or case.skill is None:
         return None
+    if not learned_enough(case, GOOD) and (finding := _words_blocked(case)) is not None:
+        return finding
     if case.skill > POOR:
         return None if learned_enough(case, GOOD) else _missed(case, answers)
     unused = [path for path in answers.unused if not _is_aside(case, path)]
@@ -140,6 +144,27 @@ def _nothing_used(case: Case, answers: AnotherInput) -> Finding:
             f"{answers.samples} samples, in evaluation mode, also with new weights",
         ),
         {"layers": [answers.layer]} if answers.layer else {},
+    )
+
+
+def _words_blocked(case: Case) -> Finding | None:
+    """A mask of padding with its meaning turned round: it blocks the words."""
+    mask = padding_mask(case)
+    if mask is None or mask.words < BLOCKED or mask.padding > 1 - BLOCKED:
+        return None
+    return _finding(
+        "error",
+        0.93,
+        f"The mask that {layer_label(mask.layer)} is called with blocks {mask.words:.0%} of the "
+        f"words and {mask.padding:.0%} of the padding after them: attention reads the padding and "
+        "nothing else.",
+        Measure(
+            "share of the words that the mask of padding blocks",
+            significant(mask.words),
+            0,
+            "the training data, where they end in padding",
+        ),
+        {"layers": [mask.layer]},
     )
 
 

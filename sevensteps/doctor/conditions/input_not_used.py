@@ -67,12 +67,12 @@ def examine(case: Case) -> Finding | None:
     answers = another_input(case)
     if answers is None:
         return None
+    if not learned_enough(case, GOOD) and (finding := _words_blocked(case)) is not None:
+        return finding
     if answers.spread <= ALIKE and answers.redrawn <= ALIKE:
         return _nothing_used(case, answers)
     if not case.loss_is_error or case.skill is None:
         return None
-    if not learned_enough(case, GOOD) and (finding := _words_blocked(case)) is not None:
-        return finding
     if case.skill > POOR:
         return None if learned_enough(case, GOOD) else _missed(case, answers)
     unused = [path for path in answers.unused if not _is_aside(case, path)]

@@ -58,7 +58,7 @@ STEPS = 20  # before which codes need not differ
 def examine(case: Case) -> Finding | None:
     if case.before_training or case.steps < STEPS or case.recipe is not None:
         return None
-    named = {finding.condition for finding in case.findings}
+    named = {finding.condition for finding in case.findings if finding.severity == "error"}
     if not named & {*STOPPED, "input_not_used"} and judge(case).is_bad:
         alike = alike_from_a_layer(case)
         if alike is not None:

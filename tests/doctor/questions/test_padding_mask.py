@@ -41,7 +41,7 @@ def test_a_mask_that_is_turned_round(whole: bool, turned: bool) -> None:
     torch.manual_seed(0)
     x = torch.randint(1, 8, (300, 10))
     x[torch.arange(10) >= torch.randint(3, 10, (300, 1))] = 0
-    y = ((x > 0) & (x < 4)).sum(1).gt(((x >= 4)).sum(1)).long()
+    y = ((x > 0) & (x < 4)).sum(1).gt((x >= 4).sum(1)).long()
     model = Attentive(whole, turned)
     optimizer = torch.optim.Adam(model.parameters(), 1e-3)
     with ss.watch(model, optimizer) as watch:

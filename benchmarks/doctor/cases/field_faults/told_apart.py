@@ -243,7 +243,7 @@ PAIRS = [
         "attention that is deaf to padding",
         ("input_not_used", "padding_read"),
         deaf_to_words,
-        0.8,
+        0.86,
         0.88,
     ),
 ]

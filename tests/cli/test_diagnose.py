@@ -134,7 +134,7 @@ def test_sarif_is_written_whole(sevensteps: Command) -> None:
         (("faultx",), "there is no run faultx; did you mean 'faulty'?"),
         (("empty",), "empty holds no finished run"),
         ((), "Missing argument 'RUN'."),
-        (("last", "--fix"), "No such option"),
+        (("last", "--fix"), "there is no option --fix"),
     ],
 )
 def test_a_missing_run_is_one_line(

@@ -131,6 +131,8 @@ def _by_hand(case: Case) -> Finding | None:
     inner, ends = [shape[axis] for shape in shapes[:-1]], (shapes[0][1 - axis], shapes[-1][axis])
     if min(inner) < min(ends) or not all(_bent(case, times) is False for times in (1.0, FAR)):
         return None
+    if _bends_at_zero(case):
+        return None
     return Finding(
         "no_nonlinearity",
         STEP,
@@ -157,7 +159,16 @@ def _changes_nothing(case: Case, others: list[LayerFacts]) -> bool:
     """
     if any(layer.role != "activation" for layer in others) or learned_enough(case, LEARNED):
         return False
-    return all(_bent(case, times) is False for times in (1.0, FAR, -FAR))
+    return all(_bent(case, times) is False for times in (1.0, FAR, -FAR)) and not _bends_at_zero(
+        case
+    )
+
+
+def _bends_at_zero(case: Case) -> bool:
+    """Whether it bends between inputs and their negatives: with biases of 0 every ReLU has its bend
+    at 0, and inputs that are all positive lie on one side of it.
+    """
+    return _bent(case, mirrored=True) is True
 
 
 def _may_bend(case: Case) -> bool:
@@ -175,9 +186,9 @@ def _may_bend(case: Case) -> bool:
     return not all(type(module) is nn.Sequential for module in holders)
 
 
-def _bent(case: Case, times: float = 1.0) -> bool | None:
+def _bent(case: Case, times: float = 1.0, mirrored: bool = False) -> bool | None:
     """Whether the network's output at the middle of two inputs, `times` as large, differs from the
-    middle of its outputs; None where it cannot be asked.
+    middle of its outputs; None where it cannot be asked. `mirrored`: the second one is negative.
     """
     inputs = case.sample[0] if case.sample is not None else case.observation.inputs
     if times != 1:
@@ -187,8 +198,9 @@ def _bent(case: Case, times: float = 1.0) -> bool | None:
         return None
     # each with the one before it: samples further on may be the same, fed once more
     a = rows(inputs, slice(min(count, SAMPLES)))
-    b = map_tensors(lambda first: first.roll(1, 0), a)
-    middle = map_tensors(lambda first: (first + first.roll(1, 0)) / 2, a)
+    sign = -1 if mirrored else 1
+    b = map_tensors(lambda first: sign * first.roll(1, 0), a)
+    middle = map_tensors(lambda first: (first + sign * first.roll(1, 0)) / 2, a)
     outputs = [case.outputs((part, None)) for part in (a, b, middle)]
     if any(o is None for o in outputs):
         return None

@@ -165,3 +165,27 @@ def test_products_of_matrices_that_are_no_layers_are_asked_too() -> None:
 
     assert named(bend=False)[:1] == ["no_nonlinearity"]
     assert "no_nonlinearity" not in named(bend=True)
+
+
+def test_a_relu_whose_bend_lies_at_the_edge_of_the_inputs_is_used() -> None:
+    """With biases of 0 it bends at 0, and all inputs are above: nearly all networks start so."""
+    run = ss.train("speed", predict="mlp(30)", stop="epochs(1)", out=False)
+    assert "no_nonlinearity" not in [finding["condition"] for finding in run.summary["before"]]
+
+
+@pytest.mark.parametrize("used", [False, True])
+def test_activations_that_are_called_and_not_used_are_named(used: bool) -> None:
+    class Network(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.into, self.act, self.out = nn.Linear(4, 16), nn.ReLU(), nn.Linear(16, 1)
+
+        def forward(self, x: Tensor) -> Tensor:
+            hidden = self.into(x)
+            bent = self.act(hidden)
+            answer: Tensor = self.out(bent if used else hidden)
+            return answer
+
+    torch.manual_seed(0)
+    network = Network()
+    assert said_of(network, network) is not used

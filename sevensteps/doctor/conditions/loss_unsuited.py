@@ -74,7 +74,7 @@ def _smoothed_away(case: Case) -> Finding | None:
                 "label_smoothing=0.1 at most",
             )
         ],
-        {},
+        {"setting": "label_smoothing"},
         0,
     )
 

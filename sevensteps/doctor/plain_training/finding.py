@@ -31,7 +31,11 @@ def add_plain_training(case: Case, findings: list[Finding]) -> list[Finding]:
     network fails, or falls short of what it could learn.
     """
     faults = [finding for finding in findings if finding.severity != "info"]
-    if any(finding.condition not in (*LAST_RESORTS, *REFUTED) for finding in faults):
+    if any(
+        finding.condition not in (*LAST_RESORTS, *REFUTED)
+        or "setting" in finding.where  # of a call, which the copy is trained without
+        for finding in faults
+    ):
         return findings
     unnamed = [finding for finding in faults if finding.condition in LAST_RESORTS]
     fails = bool(faults) and len(unnamed) == len(faults)

@@ -67,7 +67,8 @@ def test_labels_that_are_smoothed_away(smoothing: float, named: bool) -> None:
             optimizer.step()
             watch.step(loss, target=y)
     findings = watch.diagnose(train=(x, y), loss_fn=F.cross_entropy).findings
-    assert ("loss_unsuited" in {f.condition for f in findings}) == named
+    # surely so, though a copy that is trained without it learns
+    assert any(f.condition == "loss_unsuited" and f.confidence > 0.8 for f in findings) == named
 
 
 @pytest.mark.parametrize(("above", "named"), [(F.relu, True), (F.softplus, False)])

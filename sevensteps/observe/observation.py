@@ -46,10 +46,11 @@ class Observation:
     (how many evaluations ran in training mode), "left_out" (name, class and number of parameters of
     a network that gets gradients and that no optimizer has; and 2, where two optimizers have the
     same parameters, those of another one, or 1, where the parameters of none have a gradient),
-    "script" (whether it was watched in a script from outside), "bootstrapped" (whether targets came
-    of the network's own answers, as in Q-learning), "failure" (what went wrong in the watch, which
-    then saw no more than losses), "not_seen" (sentences about what could not be seen) and "thinned"
-    (the step from which on fewer were looked at than planned, because looks took too long).
+    "script" (whether it was watched in a script from outside), "goes_on" (whether a script then
+    trains the network on with other layers), "bootstrapped" (whether targets came of the network's
+    own answers, as in Q-learning), "failure" (what went wrong in the watch, which then saw no more
+    than losses), "not_seen" (sentences about what could not be seen) and "thinned" (the step from
+    which on fewer were looked at than planned, because looks took too long).
     """
 
     facts: NetworkFacts

@@ -66,8 +66,8 @@ FLAT = 0.02  # of the loss of an answer that ignores the input, within which not
 def examine(case: Case) -> Finding | None:
     if case.before_training or not case.steps or case.diverged_at is not None or loss_is_gone(case):
         return None
-    if case.steps < TRIED:
-        return None  # a loop that was tried, or broke off
+    if case.steps < TRIED or case.observation.notes.get("goes_on"):
+        return None  # a loop that was tried, or broke off, or is followed by another
     if _was_thrown_up(case):
         return None
     falls, few = loss_still_falls(case), _few_passes(case)

@@ -129,11 +129,24 @@ def put(
             return answer(Asker(case, network, few, of_them))
         except Exception as failure:
             why = _why_no_answer(Asker(case, network, rows(few, slice(0, LEAST)), None))
-            general = f"the network gives no answer to a few of its samples alone: {why}"
+            general = (
+                "the network answers for all of its samples at once, as for the nodes of a graph; "
+                "what it makes of a few of them was not asked"
+                if _of_a_graph(inputs)
+                else f"the network gives no answer to a few of its samples alone: {why}"
+            )
             case.not_judged.append(
                 ("questions", general) if why else (question, failure_text(failure))
             )
             return None
+
+
+def _of_a_graph(inputs: Any) -> bool:
+    """Whether one input says of each pair of samples whether they are neighbours."""
+    shapes = [tuple(tensor.shape) for tensor in tensors_of(inputs).values()]
+    return len(shapes) > 1 and any(
+        len(shape) == 2 and shape[0] == shape[1] == sample_count(inputs) for shape in shapes
+    )
 
 
 def _why_no_answer(asker: Asker) -> str:

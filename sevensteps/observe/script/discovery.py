@@ -389,6 +389,8 @@ class Discovery:
         if len(self.trainings) >= MAX_TRAININGS:
             return training
         training.stop()
+        if training.watcher is not None:
+            training.watcher.observation.notes["goes_on"] = True
         [network] = training.networks.values()
         optimizers = list(training.optimizers.values())
         for optimizer in optimizers:

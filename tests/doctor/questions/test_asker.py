@@ -139,6 +139,15 @@ def test_what_cannot_be_asked_is_said() -> None:
     assert put(Case(Observation(network_facts(nn.Flatten()))), "here", lambda _: 1) is None
 
 
+def test_of_a_graph_it_is_said_in_words() -> None:
+    network = Called(lambda x, near: near @ x)
+    graph = case(network, Inputs((X, torch.eye(20))))
+    assert put(graph, "here", lambda asker: asker(asker.inputs)) is None
+    ((what, why),) = graph.not_judged
+    assert what == "questions"
+    assert "as for the nodes of a graph" in why
+
+
 def test_a_network_that_takes_too_long_is_not_asked(monkeypatch: pytest.MonkeyPatch) -> None:
     large = case(nn.Linear(4, 5))
     assert work_of(nn.Linear(4, 5), X) == 25

@@ -415,3 +415,20 @@ def test_where_nothing_is_trained_nothing_is_found(script: Callable[[], Any]) ->
     discovery = discover(script)
     assert discovery.trainings == []
     assert "no training to be seen" in discovery.nothing()
+
+
+def test_layers_that_are_replaced_begin_another_training_and_the_first_goes_on() -> None:
+    def script() -> None:
+        model = nn.Sequential(nn.Linear(3, 4), nn.Linear(4, 2))
+        optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+        for step in range(12):
+            if step == 6:
+                model[0], model[1] = nn.Linear(3, 5), nn.Linear(5, 2)
+            model(X).mean().backward()
+            optimizer.step()
+
+    first, second = [training.watcher for training in discover(script).trainings]
+    assert first is not None
+    assert second is not None
+    assert first.observation.notes.get("goes_on")
+    assert "goes_on" not in second.observation.notes

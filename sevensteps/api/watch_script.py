@@ -11,6 +11,7 @@ import json
 import os
 import shutil
 import sys
+import time
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -32,11 +33,13 @@ class ScriptWatch:
     def __init__(self, settings: Mapping[str, Any]) -> None:
         self.process = ScriptProcess(settings, self._install, self._end, self._forget)
         self.hooks: ScriptHooks | None = None
+        self._imported = 0.0  # when PyTorch was: seconds on the clock of `time.perf_counter`
 
     def _install(self) -> None:
         """PyTorch has been imported."""
         from sevensteps.observe.script.hooks import ScriptHooks
 
+        self._imported = time.perf_counter()
         self.hooks = ScriptHooks(self._make_watcher)
         self.hooks.install()
 
@@ -57,6 +60,7 @@ class ScriptWatch:
     def _end(self, failure: BaseException | None) -> None:
         if self.hooks is None:
             return
+        seconds = time.perf_counter() - self._imported
         self.hooks.discovery.end()
         self.hooks.remove()
         settings = self.process.settings
@@ -66,6 +70,9 @@ class ScriptWatch:
             plans=settings.get("plans", False),
             page=bool(settings.get("report")),
         )
+        for training in report.trainings:
+            if training.plan is not None:
+                training.plan["seconds"] = seconds
         if settings["prints"]:
             deliver(report, settings)
         elif report.trainings or report.crash or settings.get("plans"):

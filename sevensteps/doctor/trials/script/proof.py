@@ -101,7 +101,8 @@ def try_trainings(
     report: Callable[[str], None] = lambda text: None,
 ) -> int:
     """Try what can be tried of the trainings of a script that was run with these words after
-    `python`, and took `seconds`. Each trial is added to its finding. Returns how many there were.
+    `python`, and took `seconds`, with its imports and the diagnosis. Each trial is added to its
+    finding. Returns how many there were.
 
     Of trainings in which the same was found, as in a cross-validation, the first is tried.
     """
@@ -118,7 +119,9 @@ def try_trainings(
             record = {**trial.to_dict(), "patch": proposal.patch}
             findings[proposal.finding]["trials"].append(record)
 
-        length = Length(seconds, plan["steps"], tuple(plan["evaluations"]), plan["onset"])
+        # a trial's PyTorch is imported already, and nobody diagnoses it
+        own = min(seconds, plan.get("seconds", seconds))
+        length = Length(own, plan["steps"], tuple(plan["evaluations"]), plan["onset"])
         count += len(
             try_script(
                 ScriptRun(

@@ -53,7 +53,8 @@ def measure_of(result: dict[str, Any], changes_loss: bool, condition: str = "") 
         return f"{PRINTED}{result['printed'][0]}"
     if result["valid_loss"] is not None and not changes_loss:
         return VALID_LOSS
-    if result["kept"] is not None:
+    # the samples that were kept came in the pairs of the untouched run
+    if result["kept"] is not None and condition != "labels_unrelated":
         return str(result["kept"][0])
     return None if changes_loss else TRAIN_LOSS
 

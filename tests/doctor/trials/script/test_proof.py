@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from sevensteps.doctor.report.script import TrainingReport
+from sevensteps.doctor.trials.script import proof
 from sevensteps.doctor.trials.script.backend import ScriptRun
 from sevensteps.doctor.trials.script.proof import (
     Length,
@@ -46,6 +47,25 @@ def test_too_little_time_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     proposal = Proposal(0, "output_loss_mismatch", TAKE_OFF, "")
     [(_, trial)] = try_script(RUN, [proposal], Length(5.0, 64), budget=0.01, processes=1)
     assert trial.verdict == "not tried, the time given for trials is over"
+
+
+def test_imports_and_the_diagnosis_cut_no_trial_short(monkeypatch: pytest.MonkeyPatch) -> None:
+    lengths = []
+
+    def tried(run: ScriptRun, proposals: object, length: Length, **options: object) -> list[object]:
+        lengths.append(length.seconds)
+        return []
+
+    monkeypatch.setattr(proof, "try_script", tried)
+    plan = {"training": 0, "steps": 5, "evaluations": [], "onset": 0, "proposals": [{}]}
+    plan |= {"ignored": None, "compared": None, "imports": [], "threads": None}
+    monkeypatch.setattr(proof, "Proposal", lambda **proposal: proposal)
+    for own in ({}, {"seconds": 1.5}):
+        training = TrainingReport(
+            "net", "", 5, None, (), "", {"findings": []}, plan={**plan, **own}
+        )
+        try_trainings([training], ["train.py"], 9.0)
+    assert lengths == [9.0, 1.5]
 
 
 def test_a_report_without_remedies_needs_no_runs() -> None:

@@ -59,6 +59,12 @@ def test_some_conditions_have_a_measure_of_their_own() -> None:
     assert measure_of({**RESULT, "others": {}}, True, "target_in_input") == SCORE
 
 
+def test_pairs_that_are_mended_are_not_judged_by_those_that_were_wrong() -> None:
+    without = {**RESULT, **dict.fromkeys(("valid_score", "printed", "valid_loss"))}
+    assert measure_of(without, False, "labels_unrelated") == TRAIN_LOSS
+    assert measure_of(without, False, "not_shuffled") == ACCURACY
+
+
 @pytest.mark.parametrize(
     ("output", "expected"),
     [

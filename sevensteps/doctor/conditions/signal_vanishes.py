@@ -49,7 +49,7 @@ FEW, NOTHING_LEFT = 2, 0.1  # of so few, each has to take nine tenths; PyTorch's
 SHRUNK = 0.05  # of the first layer's spread is left in the last
 RECURRENT = {"RNN": 1, "GRU": 3, "LSTM": 4}  # how many matrices lie above one another in each
 OF_USUAL = 0.05  # of the length of PyTorch's start
-LEAST_STEPS = 50
+LEAST_STEPS = 50  # before which next to nothing has been learned by any
 PER_LAYER = 0.85  # and each layer does its part: a single narrow place is something else
 
 

@@ -230,7 +230,6 @@ FURTHER = (
         "A plateau is a stretch where the gradient is small and the loss hardly falls, though it "
         "may fall again later.",
         ("plateaus",),
-        like="overfitting",
     ),
     Word(
         "training set",
@@ -252,7 +251,6 @@ FURTHER = (
         "A network memorises when it answers its training samples right without a pattern that "
         "holds for new ones; it shows as overfitting.",
         ("memorization", "memorise", "memorize", "memorizing", "memorising"),
-        like="overfitting",
     ),
     Word(
         "underfitting",

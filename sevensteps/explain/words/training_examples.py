@@ -16,6 +16,9 @@ from sevensteps.render.text import count_text, number_text
 from sevensteps.steps.repeat import full_batch
 from sevensteps.steps.step import Schedule
 
+FLAT, LEAST_EPOCHS = 0.01, 4  # change of the loss in an epoch of a plateau, and its length
+FITS, APART = 0.5, 0.05  # score of a network that fits; by how much others are answered worse
+
 
 @example_of("mini-batch")
 def _mini_batch(run: RunNumbers) -> Example:
@@ -166,3 +169,46 @@ def _overfitting(run: RunNumbers) -> Example:
         f"{best.epoch} of {run.subject.summary.epochs}",
         {"train": train, "valid": valid, "lowest": lowest, "best_epoch": best.epoch},
     )
+
+
+@example_of("plateau")
+def _plateau(run: RunNumbers) -> Example:
+    """The longest stretch of epochs in each of which the training loss hardly changed."""
+    rows = [(row["epoch"], row["train"]["loss"]) for row in run.subject.history]
+    longest: list[tuple[int, float]] = []
+    stretch: list[tuple[int, float]] = []
+    for epoch, loss in rows:
+        flat = (
+            bool(stretch)
+            and loss is not None
+            and abs(loss - stretch[-1][1]) < FLAT * stretch[-1][1]
+        )
+        stretch = [*stretch, (epoch, loss)] if flat else [] if loss is None else [(epoch, loss)]
+        longest = max(longest, stretch, key=len)
+    if len(longest) < LEAST_EPOCHS:
+        return no_example("its training loss changed by 1 % or more in nearly every epoch")
+    (first, before), (last, after) = longest[0], longest[-1]
+    return Example(
+        f"from epoch {first} to {last} the training loss only went from {number_text(before)} to "
+        f"{number_text(after)}, by less than 1 % in each epoch",
+        {"first": first, "last": last, "before": before, "after": after},
+    )
+
+
+@example_of("memorisation")
+def _memorisation(run: RunNumbers) -> Example:
+    """How much better the training samples are answered than others."""
+    metrics, name = run.subject.summary.metrics, run.metric
+    train, valid = (metrics[part].get(name) for part in ("train", "valid"))
+    if train is None or valid is None or name == "loss":
+        return no_example("it has no score on its training and its validation samples")
+    numbers = {"train": train, "valid": valid}
+    scores = (
+        f"{name} is {number_text(train)} on the training samples and {number_text(valid)} on the "
+        "validation samples"
+    )
+    if train < FITS:
+        return Example(f"{scores}: it does not fit its training samples either", numbers)
+    if train - valid < APART:
+        return Example(f"{scores}: what it learned holds for samples it has not seen", numbers)
+    return Example(f"{scores}: the difference is what it knows of the first by heart", numbers)

@@ -89,3 +89,12 @@ def test_a_smaller_picture_has_the_means_of_the_pixels() -> None:
     picture = Image.fromarray(numpy.array([[0, 100, 20, 40], [50, 50, 60, 80]], numpy.uint8))
     assert numpy.asarray(resize_image(picture, 2, 1)).tolist() == [[50, 50]]
     assert resize_image(picture, 8, 4).size == (8, 4)
+
+
+def test_a_picture_that_is_cut_off_is_said_to_be_so(tmp_path: Path) -> None:
+    whole, part = tmp_path / "whole.jpg", tmp_path / "part.jpg"
+    Image.effect_noise((64, 64), 80).save(whole)
+    for count in (300, 900):
+        part.write_bytes(whole.read_bytes()[:count])
+        with pytest.raises(DataError, match=r"cannot be read as a picture: it is cut off$"):
+            decode_image(part, 1)

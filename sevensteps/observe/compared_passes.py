@@ -107,6 +107,8 @@ def two_sides(
     """
     if len(inputs) != 2 or len(outputs) != 2 or not outputs.keys() <= gradients.keys():
         return []
+    if any(not tensor.ndim for tensor in (*inputs.values(), *outputs.values())):
+        return []  # as of a network that gives its loss beside its answer
     pairs = zip(inputs.values(), outputs.items(), strict=True)
     return [
         OnePass(x.detach(), output, gradients[path], x.requires_grad)

@@ -70,6 +70,8 @@ def test_two_inputs_side_by_side() -> None:
     assert torch.equal(second.gradient, -pull)
     assert two_sides(inputs, outputs, {"[0]": pull}) == []
     assert two_sides({"0": X}, outputs, {"[0]": pull, "[1]": -pull}) == []
+    with_loss = {"[0]": code, "[1]": torch.tensor(1.0)}
+    assert two_sides(inputs, with_loss, {"[0]": pull, "[1]": torch.tensor(1.0)}) == []
 
 
 def test_columns_are_compared_one_by_one() -> None:

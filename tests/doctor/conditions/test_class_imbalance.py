@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import re
 from collections.abc import Callable, Iterator
 
 import numpy as np
@@ -143,7 +144,7 @@ def spots(classes: bool) -> tuple[Tensor, Tensor]:
 def never_recognised(found: list[Finding]) -> bool:
     everything = [*found, *(symptom for f in found for symptom in f.symptoms)]
     said = [f.explanation for f in everything if f.condition == "class_imbalance"]
-    return any(" hardly ever recognised" in text for text in said)
+    return any(re.search(r"\b(is|are) hardly ever recognised", text) for text in said)
 
 
 @five_seeds

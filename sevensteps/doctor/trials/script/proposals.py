@@ -323,13 +323,13 @@ def _ignore(case: Case, finding: Finding) -> Iterator[Intervention]:
 
 
 def _closing_or_log(case: Case, finding: Finding) -> Iterator[Intervention]:
-    if "nll_loss" not in finding.explanation:
+    taken = next((n for n in ("nll_loss", "kl_div") if n in finding.explanation), "")
+    if not taken or (taken == "kl_div" and "takes logarithms" not in finding.explanation):
         yield from _without_closing(case, finding)
         return
-    for call in _losses(case, "nll_loss"):
-        yield Insert(
-            call.name, call.where, "log_softmax" if "raw" in finding.explanation else "log"
-        )
+    by = "log_softmax" if "raw" in finding.explanation else "log"
+    for call in _losses(case, taken):
+        yield Insert(call.name, call.where, by)
         break
 
 

@@ -100,3 +100,15 @@ def test_a_missing_logarithm_by_its_line() -> None:
     [proposal] = [p for p in proposed(unlogged) if p.condition == "output_loss_mismatch"]
     change = f"insert(function='nll_loss', place='{place}', by='log_softmax')"
     assert proposal.change == {"loss": change}
+
+
+def diverging(output: Tensor, target: Tensor) -> Tensor:
+    return F.kl_div(output.softmax(1), F.one_hot(target, output.shape[1]).float())
+
+
+@pytest.mark.filterwarnings("ignore:reduction")
+@pytest.mark.slow
+def test_a_missing_logarithm_of_a_divergence_by_its_line() -> None:
+    place = f"{Path(__file__).name}:{diverging.__code__.co_firstlineno + 1}"
+    changes = [p.change for p in proposed(diverging) if p.condition == "output_loss_mismatch"]
+    assert {"loss": f"insert(function='kl_div', place='{place}', by='log')"} in changes

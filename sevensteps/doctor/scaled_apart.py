@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import math
+
 from torch import Tensor
 
 from sevensteps.data.checks import all_finite
 from sevensteps.doctor.case import Case
 from sevensteps.doctor.finding import Finding, Measure, Remedy
 from sevensteps.doctor.measures import learned_enough, significant
+from sevensteps.doctor.pairs import targets_of
 
 STEP = "repeat"
 ROWS = 5000  # of each part whose scale is compared
@@ -58,8 +61,12 @@ def scaled_apart(case: Case, train: Scale, valid: Scale) -> Finding | None:
         f"{spread_a:.3g}. The rest of both parts is scaled alike."
         if odd
         else f"The validation inputs have a spread of {spread_b:.3g} and a mean of {mean_b:.3g}, "
-        f"the training inputs of {spread_a:.3g} and {mean_a:.3g}: they were not scaled alike, "
-        "and the network meets inputs that it has never seen.",
+        f"the training inputs of {spread_a:.3g} and {mean_a:.3g}: "
+        + (
+            "they are other samples, but the network errs no more with them."
+            if harmless
+            else "they were not scaled alike, and the network meets inputs that it has never seen."
+        ),
         [
             Measure(
                 "spread of validation against training inputs",
@@ -88,12 +95,28 @@ def scaled_apart(case: Case, train: Scale, valid: Scale) -> Finding | None:
 
 def _carries_over(case: Case) -> bool:
     """Whether the network learned, and answers validation inputs as well as training inputs, as
-    those of a series that goes on.
+    those of a series that goes on. An error is as large there and here where the targets of the
+    one part vary less than those of the other, too, as in one season of a year.
     """
     train, valid = case.scores.get("train"), case.scores.get("valid")
     if train is None or valid is None or not learned_enough(case, 0.6):
         return False
+    if case.task == "regression":
+        output, targets = case.valid_outputs, targets_of(case.valid_examples)
+        valid = max(valid, _score_by_training_spread(case.target, output, targets))
     return valid > train - AS_WELL * (1 - (case.baseline_score or 0.0))
+
+
+def _score_by_training_spread(
+    learned: Tensor | None, output: Tensor | None, targets: Tensor | None
+) -> float:
+    """1 - the mean square error of the output / the variance of the targets that were learned."""
+    if learned is None or output is None or targets is None or output.numel() != targets.numel():
+        return -math.inf
+    error = output.cpu().double().reshape(targets.shape) - targets.cpu().double()
+    learned = learned.cpu().double()
+    variance = float((learned - learned.mean(0)).square().mean())
+    return 1 - float(error.square().mean()) / variance if variance > 0 else -math.inf
 
 
 def are_apart(ratio: float, shift: float) -> bool:

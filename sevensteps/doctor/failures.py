@@ -240,7 +240,7 @@ def _scores_of_terms(case: Case) -> list[tuple[LossTerm, ChanceComparison]]:
 def _target_of(term: LossTerm, output: Tensor, case: Case) -> Tensor | None:
     assert case.examples is not None
     if term.target == "data":
-        return target_of_head(term.output, output, tensors_of(case.examples[1]))
+        return target_of_head(term.output, output, tensors_of(case.examples[1]), term.name)
     same = [t for t in tensors_of(case.examples[0]).values() if t.shape == output.shape]
     return same[0] if len(same) == 1 and term.target == "input" else None
 

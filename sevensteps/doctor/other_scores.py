@@ -19,7 +19,7 @@ from sevensteps.doctor.loss_purpose import is_error, purpose_of
 from sevensteps.doctor.pairs import targets_of
 from sevensteps.doctor.simple_models import nearest_samples
 from sevensteps.metrics import baseline, r2
-from sevensteps.observe.call import LossTerm
+from sevensteps.observe.call import ELEMENTWISE_LOSSES, LossTerm
 from sevensteps.observe.look import Look
 from sevensteps.observe.structure import tensors_of
 
@@ -71,7 +71,7 @@ def heads(case: Case) -> list[ChanceComparison]:
     comparisons = []
     for path in paths:
         output = outputs.get(path)
-        target = None if output is None else target_of_head(path, output, targets)
+        target = None if output is None else target_of_head(path, output, targets, links[path])
         if output is None or target is None:
             return []
         measure, reached, least = score_of_head(linked(output, target, links[path]), target)
@@ -89,11 +89,20 @@ def heads(case: Case) -> list[ChanceComparison]:
     return comparisons
 
 
-def target_of_head(path: str, output: Tensor, targets: Mapping[str, Tensor]) -> Tensor | None:
-    """The targets of a head: those of its name, or the only ones that it can be an answer to."""
+def target_of_head(
+    path: str, output: Tensor, targets: Mapping[str, Tensor], loss: str = ""
+) -> Tensor | None:
+    """The targets of a head: those of its name, or the only ones that it can be an answer to. A
+    `loss` that compares number with number is not one of classes.
+    """
     if (own := targets.get(path)) is not None:
         return own if outputs_fit(tuple(output.shape), own) else None
-    fitting = [t for t in targets.values() if outputs_fit(tuple(output.shape), t)]
+    numbers = loss in ELEMENTWISE_LOSSES
+    fitting = [
+        t
+        for t in targets.values()
+        if outputs_fit(tuple(output.shape), t) and (t.is_floating_point() or not numbers)
+    ]
     return fitting[0] if len(fitting) == 1 else None
 
 

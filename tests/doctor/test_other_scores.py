@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import pytest
 import torch
@@ -63,6 +63,41 @@ def test_several_heads(chance: bool) -> None:
     assert conditions(said) == (["does_not_learn"] if chance else [])
     if chance:
         assert "output kind" in said.findings[0].explanation
+
+
+class KindAndAge(nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.body = nn.Sequential(nn.Linear(8, 24), nn.ReLU())
+        self.kind, self.age = nn.Linear(24, 2), nn.Linear(24, 1)
+
+    def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        h = self.body(x)
+        return self.kind(h), self.age(h)
+
+
+@pytest.mark.parametrize("seed", [0, 1])
+@pytest.mark.parametrize("loss_fn", [F.l1_loss, F.mse_loss])
+def test_a_head_of_numbers_is_not_judged_by_classes(
+    loss_fn: Callable[..., Tensor], seed: int
+) -> None:
+    """Of two heads only the classes of one are known to the doctor."""
+    torch.manual_seed(seed)
+    x = torch.randn(600, 8)
+    kind, age = (x[:, 0] > 0).long(), x[:, 1:2] * 0.3 + 0.5
+    model = KindAndAge()
+    optimizer = torch.optim.Adam(model.parameters(), 5e-3)
+    with ss.watch(model, optimizer) as watch:
+        for _ in range(STEPS):
+            rows = torch.randint(600, (32,))
+            kinds, ages = model(x[rows])
+            kind_loss, age_loss = F.cross_entropy(kinds, kind[rows]), loss_fn(ages, age[rows])
+            optimizer.zero_grad()
+            (kind_loss + age_loss).backward()
+            optimizer.step()
+            parts = {"kind": kind_loss, "age": age_loss}
+            watch.step(kind_loss + age_loss, target=kind[rows], parts=parts)
+    assert conditions(watch.diagnose(train=(x, kind))) == []
 
 
 @pytest.mark.parametrize("chance", [False, True])

@@ -313,7 +313,27 @@ def identify_from_looks(looks: Sequence[Look]) -> IdentifiedLoss | None:
     identified = (
         identify(look.output, look.target, look.output_gradient, look.batch) for look in looks
     )
-    return next((loss for loss in identified if loss is not None), None)
+    first_known = next((loss for loss in identified if loss is not None), None)
+    turned = first_known is not None and first_known.scale < 0
+    return None if turned and not _holds_in_all(first_known, looks) else first_known
+
+
+def _holds_in_all(loss: IdentifiedLoss | None, looks: Sequence[Look]) -> bool:
+    """Whether every gradient in the looks is that of `loss`: where outputs begin on one side of
+    all targets, that of a distance up to a margin begins as that of an error with a minus does.
+    """
+    for look in looks:
+        output, target, gradient = look.output, look.target, look.output_gradient
+        if loss is None or output is None or target is None or gradient is None:
+            continue
+        if gradient.shape != output.shape or not bool((gradient != 0).any()):
+            continue
+        d = output_gradient(loss.loss.sum, output.double(), target)
+        if d is None or not bool(gradient.isfinite().all()) or d.norm() == 0:
+            continue
+        if float((gradient / gradient.norm() + d / d.norm()).norm()) >= MAX_DISTANCE:
+            return False
+    return True
 
 
 def lifts_own_class(looks: Sequence[Look]) -> float | None:

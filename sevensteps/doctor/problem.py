@@ -14,6 +14,7 @@ import torch
 from torch import Tensor, nn
 
 from sevensteps.doctor.asking import SAMPLES, main_target, only_tensor
+from sevensteps.doctor.distances import are_distances
 from sevensteps.doctor.finding import Finding
 from sevensteps.doctor.identify_loss import (
     REGRESSION_LOSSES,
@@ -364,9 +365,12 @@ class Problem:
     @cached_property
     def read_otherwise(self) -> bool:
         """Whether the largest output is not the answer, though there are as many as classes: they
-        are compared with thresholds of grades in order, or are codes, by what their loss pulls at.
+        are compared with thresholds of grades in order, or are codes, by what their loss pulls at;
+        or a single output is no yes, but a distance.
         """
         if recodes_classes(self.looks[:8]):
+            return True
+        if self.task == "binary" and self.identified_loss is None and are_distances(self.looks):
             return True
         unknown = self.task == "multiclass" and self.identified_loss is None
         lifted = lifts_own_class(self.looks) if unknown else None

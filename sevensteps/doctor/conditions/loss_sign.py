@@ -25,6 +25,7 @@ from __future__ import annotations
 from sevensteps.doctor.answer_signs import driven_away, led_away, turned_round
 from sevensteps.doctor.case import Case
 from sevensteps.doctor.descended_judge import descended_judge
+from sevensteps.doctor.distances import are_distances
 from sevensteps.doctor.failures import runs_away
 from sevensteps.doctor.finding import Finding, Measure, Remedy
 from sevensteps.doctor.likelihood_signs import likelihood_sign
@@ -110,6 +111,9 @@ def _least_is_answer(case: Case) -> bool:
     """Whether outputs are turned before the function of the error, which becomes small: the least
     of them is the answer, as of times or of distances.
     """
+    falls = 0 <= final_loss(case) < LEARNED * first_loss(case)
+    if case.task == "binary" and falls and are_distances(case.looks):
+        return not is_maximized(case)
     paths = [
         (term.name, [operation.name for operation in term.operations])
         for look in case.looks[:8]
@@ -122,7 +126,7 @@ def _least_is_answer(case: Case) -> bool:
     negated = any((term.factor or 0.0) < 0 for look in case.looks[:8] for term in look.loss_terms)
     if all(name in OF_SCORES for name, _ in paths) and not negated:
         return True  # a softmax of the outputs with a minus learns as one of the outputs
-    return 0 <= final_loss(case) < LEARNED * first_loss(case)
+    return falls
 
 
 def _wrong_way(case: Case) -> Finding | None:

@@ -3,8 +3,8 @@
 From there on, the training stood still. Measured: the rate of every step against its peak, and the
 loss at the step from which on it stayed low. Where neither a score nor the loss says how well it
 learned: that the weights had not walked their own length by then. A schedule that was stepped too
-often (per batch instead of per epoch), or made for fewer steps, does that. Closed form: a step is
-proportional to its rate.
+often (per batch instead of per epoch), or made for fewer steps, does that, and an optimizer that
+divides its rate by the number of steps. Closed form: a step is proportional to its rate.
 
 Remedies: step the scheduler once an epoch, or make it as long as the training; a constant rate.
 Silent on: a rate that ends near 0 at the end, which is a healthy schedule; trainings that had
@@ -14,6 +14,7 @@ learned well before; a rate that was cut when the evaluations no longer improved
 from __future__ import annotations
 
 from sevensteps.doctor.case import Case
+from sevensteps.doctor.effective_rates import decays_by_itself, effective_rates
 from sevensteps.doctor.finding import Finding, Measure, Remedy
 from sevensteps.doctor.gradient_use import known_to_learn
 from sevensteps.doctor.hardly_moved import began_as_drawn
@@ -45,7 +46,7 @@ PATIENCE = 3  # evaluations after the best one, before a schedule that follows t
 
 
 def examine(case: Case) -> Finding | None:
-    rates = case.observation.rates
+    rates = effective_rates(case)
     if case.before_training or len(rates) < 3 or case.steps < 20 or known_to_learn(case, 0.9):
         return None
     peak = max(rate for _, rate in rates)
@@ -61,6 +62,7 @@ def examine(case: Case) -> Finding | None:
     )
     if collapsed is None or case.steps - collapsed < SHARE * case.steps:
         return None
+    decays = decays_by_itself(case)
     before = [value for step, value in case.losses if step <= collapsed]
     after = [value for step, value in case.losses if step > collapsed]
     if (
@@ -77,7 +79,7 @@ def examine(case: Case) -> Finding | None:
         "error" if not learned_enough(case, 0.5) else "warning",
         0.87,
         f"From step {collapsed} on, the learning rate is below a hundredth of its peak of "
-        f"{peak:g}: "
+        f"{peak:g}{', as the optimizer itself lowers it with every step' if decays else ''}: "
         f"{(case.steps - collapsed) / case.steps:.0%} of the steps changed nothing any more, "
         "though there was still much to learn.",
         [
@@ -98,7 +100,10 @@ def examine(case: Case) -> Finding | None:
             Remedy(
                 {"step": step_with_rate(case, peak)},
                 "a constant rate keeps learning; a schedule should end where the training ends",
-                "step the scheduler once an epoch, or make it as long as the training",
+                "leave out lr_decay, which divides the rate by the number of steps and is not the "
+                "factor of a schedule"
+                if decays
+                else "step the scheduler once an epoch, or make it as long as the training",
             )
         ],
         # nothing else has led to a rate that was gone so soon
@@ -113,7 +118,7 @@ def _at_once(case: Case, step: int) -> bool:
     """Whether nothing can have been learned by this step, or nearly all steps came after it, where
     neither a score nor the loss tells what was left.
     """
-    rates = [rate for _, rate in case.observation.rates]
+    rates = [rate for _, rate in effective_rates(case)]
     if step < ONCE * case.steps and rates[-1] < GONE * max(rates):
         return True
     return _near_start(case, step) and judge(case).verdict != "learns"

@@ -26,7 +26,7 @@ from sevensteps.doctor.finding import Finding, Measure, Remedy
 from sevensteps.doctor.measures import layer_label, learned_enough, significant
 from sevensteps.doctor.overlay import overlay
 from sevensteps.doctor.questions.own_axes import own_axes
-from sevensteps.doctor.questions.reading_order import reading_order
+from sevensteps.doctor.questions.reading_order import ReadingOrder, reading_order
 
 STEP = "repeat"
 EXPLAINS = (
@@ -43,6 +43,7 @@ EXPLAINS = (
 ALIKE = 0.6  # correlation of neighbours in an order that is meant
 ROUGHER = 2.5  # times as much of their variance lies between neighbours as they are read
 SOME = 0.25  # correlation, and by how much it is larger, of channels that lie last
+BY_CHANCE, FAR_MORE = 3.0, 7.0  # standard errors, of such correlations in noise
 OF_CHANNELS, MIXED = 0.4, 0.1  # share of the differences in scale, in the two orders
 PLACES = 48  # of a sample, of fewer the scales may be sorted by chance
 OWN, OWN_IN_PART = 0.65, 0.4  # share of the covariance that is a product, of axes that are meant
@@ -190,6 +191,7 @@ def _axes_exchanged(case: Case) -> Finding | None:
         and answer.scales_as_read < MIXED
         and math.prod(answer.shape[1:]) >= PLACES
     )
+    smoother = smoother or _smoother_in_noise(case, answer)
     if not (smooth or (smoother and "channels" in answer.order) or sorted_by_scale):
         return None
     by_scale = not smooth and sorted_by_scale
@@ -222,6 +224,15 @@ def _axes_exchanged(case: Case) -> Finding | None:
             f"the same numbers as [{answer.order}]",
         ),
     )
+
+
+def _smoother_in_noise(case: Case, answer: ReadingOrder) -> bool:
+    """Whether neighbours, most of which is noise, are no more alike than by chance as they are
+    read, and far more in the other order, of a network that has not learned all there is.
+    """
+    if case.before_training or (learned_enough(case, GENERAL) and _generalises(case)):
+        return False
+    return abs(answer.as_read) < BY_CHANCE * answer.chance < FAR_MORE * answer.chance < answer.other
 
 
 def _in_another_order(

@@ -31,7 +31,8 @@ class ReadingOrder:
 
     `scales_as_read` and `scales_other` are the shares of the differences in scale between places
     that are differences between channels, or features (as read, or of a course along the places,
-    such as a sound that ends in silence); 0 where all have about one scale.
+    such as a sound that ends in silence); 0 where all have about one scale. `chance` is the
+    standard error of a correlation of so many numbers.
     """
 
     layer: str
@@ -42,6 +43,7 @@ class ReadingOrder:
     other: float
     scales_as_read: float
     scales_other: float
+    chance: float
 
 
 def reading_order(case: Case) -> ReadingOrder | None:
@@ -137,6 +139,7 @@ def compare(layer: str, x: Tensor, channels_first: bool) -> ReadingOrder | None:
         found[best],
         max(_scales(given, channels_first), _course_of_scales(given, channels_first)),
         _scales(given.reshape(shape).permute(axes_of), channels_first),
+        x.numel() ** -0.5,
     )
 
 

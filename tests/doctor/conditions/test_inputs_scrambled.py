@@ -72,6 +72,23 @@ def test_noise_has_no_order() -> None:
     assert finding(Recurrent(moves=False), x, y) is None
 
 
+@three_seeds
+@pytest.mark.parametrize(("cut_up", "blip"), [(True, 1.0), (False, 1.0), (True, 0.0)])
+def test_blips_in_noise_that_were_cut_up_anew(cut_up: bool, blip: float, seed: int) -> None:
+    """Most of what three sensors tell is noise, so that neighbours are hardly alike; without blips
+    in it there is no order that is meant.
+    """
+    torch.manual_seed(seed)
+    sensor, start = torch.randint(3, (600,)), torch.randint(36, (600,))
+    x = 0.7 * torch.randn(600, 40, 3)
+    for signal, one, at in zip(x, sensor.tolist(), start.tolist(), strict=True):
+        signal[at : at + 5, one] += blip
+    x = x.reshape(600, 3, 40) if cut_up else x.transpose(1, 2).contiguous()
+    network = nn.Sequential(nn.Conv1d(3, 8, 5), nn.ReLU(), nn.AdaptiveMaxPool1d(1), nn.Flatten())
+    network.append(nn.Linear(8, 3))
+    assert (finding(network, x, sensor) is not None) is (cut_up and blip > 0)
+
+
 def test_before_the_first_step_and_without_a_network_nothing_is_said() -> None:
     case = diagnosed(Recurrent(moves=False), *signals(0))
     case.network = None

@@ -141,7 +141,8 @@ def test_what_cannot_be_asked_is_said() -> None:
 
 def test_of_a_graph_it_is_said_in_words() -> None:
     network = Called(lambda x, near: near @ x)
-    graph = case(network, Inputs((X, torch.eye(20))))
+    many = torch.ones(2 * asker.MOST, 4)
+    graph = case(network, Inputs((many, torch.eye(len(many)))))
     assert put(graph, "here", lambda asker: asker(asker.inputs)) is None
     ((what, why),) = graph.not_judged
     assert what == "questions"
